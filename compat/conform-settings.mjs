@@ -1,0 +1,64 @@
+// Translates a conformance profile's settings (argument: the JSON file) into our configuration, printed as JSON.
+// What is not named here passes through, so a setting that we do not know stops the server with its name.
+import { readFileSync } from "node:fs";
+
+// The settings that the server has no feature for yet, each with the reason.
+const NOT_BUILT = {
+  providers: "sign-in with Google and other providers",
+  "emailAndPassword.sendResetPassword": "password reset by mail",
+  "emailAndPassword.resetPasswordTokenExpiresIn": "password reset by mail",
+  "emailAndPassword.revokeSessionsOnPasswordReset": "password reset by mail",
+  "emailAndPassword.requireEmailVerification": "verification by mail",
+  emailVerification: "verification by mail",
+  user: "change of address, deletion of accounts, additional fields",
+  "session.cookieCache": "the session in a cookie",
+  "session.additionalFields": "additional fields",
+  "session.deferSessionRefresh": "POST /get-session",
+  account: "provider accounts: linking and their tokens",
+  verification: "one-time values: they come with mail and providers",
+  rateLimit: "rate limits",
+  cors: "the CORS layer",
+  secrets: "versioned secrets",
+  dynamicBaseURL: "a base URL by request",
+  "advanced.crossSubDomainCookies": "cookies for a whole domain",
+  "advanced.defaultCookieAttributes": "cookie attributes by setting",
+  "advanced.cookies": "cookie names by setting",
+  "advanced.database": "ids made in another way",
+  "jwt.jwks.jwksPath": "the key set at another path",
+  "jwt.jwks.rotationInterval": "key rotation",
+  "jwt.jwks.gracePeriod": "key rotation",
+  "jwt.definePayload": "claims by setting",
+  "jwt.subject": "claims by setting",
+  "jwt.sessionCookieCache": "the session in a cookie",
+};
+
+function drop(settings, path) {
+  const names = path.split(".");
+  const last = names.pop();
+  const parent = names.reduce((value, name) => value?.[name], settings);
+  if (parent && typeof parent === "object") delete parent[last];
+}
+
+export function translate(profile) {
+  const settings = structuredClone(profile);
+  for (const path of Object.keys(NOT_BUILT)) drop(settings, path);
+
+  // A feature that is on is a plugin by name here; its options are a section.
+  settings.plugins = ["jwt", "bearer"].filter((name) => settings[name]);
+  for (const name of ["jwt", "bearer"]) {
+    if (typeof settings[name] !== "object" || settings[name] === null) delete settings[name];
+  }
+  // A list of paths is not built yet; true and false are.
+  if (Array.isArray(settings.advanced?.disableOriginCheck)) delete settings.advanced.disableOriginCheck;
+
+  // Where we deliberately do more than upstream, or differently, its behaviour is asked for.
+  settings.emailAndPassword = { ...settings.emailAndPassword, password: { algorithm: "scrypt" } };
+  settings.advanced = {
+    ...settings.advanced,
+    upstreamExact: true,
+    ipAddress: { ...settings.advanced?.ipAddress, source: "headers" },
+  };
+  return settings;
+}
+
+process.stdout.write(JSON.stringify(translate(JSON.parse(readFileSync(process.argv[2], "utf8"))), null, 2) + "\n");

@@ -1,0 +1,163 @@
+// One PostgreSQL database and one secret, two servers: ours and Better Auth 1.7.7 on Node. Whoever made the tables, the
+// person, the session or the key, the other one takes it.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import pg from "pg";
+import { postgres } from "../support/databases.mjs";
+import { REFERENCE, startServer } from "../support/server.mjs";
+import { data, openApp, openPage, PASSWORD, refused, signUp } from "../support/client.mjs";
+
+const SESSION_COOKIE = "better-auth.session_token";
+const PUBLIC = "http://auth.example.test";
+
+/** What both servers are told. The hashes have to be the ones that Better Auth reads. */
+const shared = (jwt) => ({
+  baseURL: PUBLIC,
+  emailAndPassword: { enabled: true, password: { algorithm: "scrypt" } },
+  advanced: { upstreamExact: true },
+  ...(jwt && { jwt }),
+});
+const starters = {
+  ours: (database, config) => startServer({ database, config }),
+  node: (database, config) => startServer({ database, config, binary: REFERENCE }),
+};
+const page = (server) => openPage(server, { origin: PUBLIC });
+
+async function query(database, statement, values) {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    return (await client.query(statement, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
+  describe(`a database made by ${first}, then shared with ${second}`, () => {
+    let database, early, maker, other;
+    before(async () => {
+      database = await postgres();
+      maker = await starters[first](database.url, shared());
+      // Made while the other server has never seen the database.
+      early = await signUp(maker, { origin: PUBLIC, name: "Änn ✓", image: "https://example.test/ann.png" });
+      early.jwt = data(await early.client.token()).token;
+      other = await starters[second](database.url, shared());
+    });
+    after(async () => {
+      await maker?.stop();
+      await other?.stop();
+      await database?.drop();
+    });
+
+    test(`${second} signs ${first}'s person in with the password`, async () => {
+      const { client } = page(other);
+      const { user } = data(await client.signIn.email({ email: early.email, password: PASSWORD }));
+      assert.deepEqual(user, early.user);
+      refused(await page(other).client.signIn.email({ email: early.email, password: "not the password" }), 401, "INVALID_EMAIL_OR_PASSWORD");
+    });
+
+    test(`${second} accepts the session cookie that ${first} issued`, async () => {
+      const { client, browser } = page(other);
+      browser.plant(SESSION_COOKIE, early.browser.cookie(SESSION_COOKIE));
+      const seen = data(await client.getSession());
+      const own = data(await early.client.getSession());
+      assert.deepEqual(seen, own, "both show the same session and user, to the millisecond");
+      assert.equal(seen.session.token, early.token);
+    });
+
+    test(`${second} accepts ${first}'s bearer token`, async () => {
+      assert.equal(data(await openApp(other, early.token).getSession()).user.id, early.user.id);
+    });
+
+    test(`a token that ${first} signed verifies against ${second}'s key set, and the other way round`, async () => {
+      const { client, browser } = page(other);
+      browser.plant(SESSION_COOKIE, early.browser.cookie(SESSION_COOKIE));
+      const theirs = data(await client.token()).token;
+      const expected = { issuer: PUBLIC, audience: PUBLIC };
+      const { payload } = await jwtVerify(early.jwt, createRemoteJWKSet(new URL(`${other.base}/jwks`)), expected);
+      assert.equal(payload.sub, early.user.id);
+      const back = await jwtVerify(theirs, createRemoteJWKSet(new URL(`${maker.base}/jwks`)), expected);
+      assert.deepEqual(Object.keys(back.payload).sort(), Object.keys(payload).sort(), "both put the same claims in");
+      assert.equal(back.payload.sub, early.user.id);
+    });
+
+    test("both show the same key set", async () => {
+      const [one, two] = await Promise.all([maker, other].map(async (server) => data(await page(server).client.jwks())));
+      assert.equal(one.keys.length, 1);
+      assert.deepEqual(two, one);
+    });
+
+    for (const [name, at, elsewhere] of [[first, () => maker, () => other], [second, () => other, () => maker]]) {
+      const otherName = name === first ? second : first;
+
+      test(`a person who signs up at ${name} can use ${otherName} at once`, async () => {
+        const person = await signUp(at(), { origin: PUBLIC });
+        const { client, browser } = page(elsewhere());
+        browser.plant(SESSION_COOKIE, person.browser.cookie(SESSION_COOKIE));
+        assert.equal(data(await client.getSession()).user.id, person.user.id);
+        assert.equal(data(await page(elsewhere()).client.signIn.email({ email: person.email, password: PASSWORD })).user.id, person.user.id);
+        refused(await page(elsewhere()).client.signUp.email({ email: person.email, password: PASSWORD, name: "Ann" }), 422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+      });
+
+      test(`what changes at ${name} is seen at ${otherName}: name, password, sign-out`, async () => {
+        const person = await signUp(at(), { origin: PUBLIC });
+        const mirror = page(elsewhere());
+        mirror.browser.plant(SESSION_COOKIE, person.browser.cookie(SESSION_COOKIE));
+        data(await person.client.updateUser({ name: "Changed" }));
+        assert.equal(data(await mirror.client.getSession()).user.name, "Changed");
+
+        data(await person.client.changePassword({ currentPassword: PASSWORD, newPassword: "a new long password" }));
+        refused(await page(elsewhere()).client.signIn.email({ email: person.email, password: PASSWORD }), 401, "INVALID_EMAIL_OR_PASSWORD");
+        data(await page(elsewhere()).client.signIn.email({ email: person.email, password: "a new long password" }));
+
+        assert.equal(data(await mirror.client.listSessions()).length, 2);
+        data(await person.client.signOut());
+        assert.equal(data(await mirror.client.getSession()), null);
+      });
+    }
+
+    test("the rows are the ones that Better Auth writes", async () => {
+      const person = await signUp(maker, { origin: PUBLIC });
+      const [account] = await query(database, `select * from account where "userId" = $1`, [person.user.id]);
+      assert.deepEqual([account.providerId, account.accountId], ["credential", person.user.id]);
+      assert.match(account.password, /^[0-9a-f]{32}:[0-9a-f]{128}$/);
+      const [session] = await query(database, `select * from session where "userId" = $1`, [person.user.id]);
+      assert.equal(session.token, person.token);
+      const [key] = await query(database, "select * from jwks");
+      assert.match(JSON.parse(key.privateKey), /^[0-9a-f]+$/, "sealed");
+      assert.deepEqual([key.alg, key.crv, JSON.parse(key.publicKey).crv], ["EdDSA", "Ed25519", "Ed25519"]);
+    });
+  });
+}
+
+const keySettings = {
+  "ES256": { jwks: { keyPairConfig: { alg: "ES256" } } },
+  "RS256": { jwks: { keyPairConfig: { alg: "RS256", modulusLength: 2048 } } },
+  "EdDSA, private key in clear": { jwks: { disablePrivateKeyEncryption: true } },
+};
+for (const [name, jwt] of Object.entries(keySettings)) for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
+  test(`${second} signs with the key that ${first} made (${name})`, async () => {
+    const database = await postgres();
+    const maker = await starters[first](database.url, shared(jwt));
+    let other;
+    try {
+      const person = await signUp(maker, { origin: PUBLIC });
+      const made = data(await person.client.token()).token;
+      other = await starters[second](database.url, shared(jwt));
+      const { client } = page(other);
+      data(await client.signIn.email({ email: person.email, password: PASSWORD }));
+      const signed = data(await client.token()).token;
+      assert.deepEqual(decodeProtectedHeader(signed), decodeProtectedHeader(made));
+      const expected = { issuer: PUBLIC, audience: PUBLIC, algorithms: [name.split(",")[0]] };
+      await jwtVerify(signed, createRemoteJWKSet(new URL(`${maker.base}/jwks`)), expected);
+      await jwtVerify(made, createRemoteJWKSet(new URL(`${other.base}/jwks`)), expected);
+      assert.equal((await query(database, "select id from jwks")).length, 1);
+    } finally {
+      await maker.stop();
+      await other?.stop();
+      await database.drop();
+    }
+  });
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs an external conformance runner (transcripts recorded from Better Auth) against the release binary.
+#
+#   CONFORM_DIR=DIR scripts/conform.sh [matrix.mjs arguments]
+#
+# DIR holds matrix.mjs. Without arguments: the scenarios that the server has features for. Every failing step has to be
+# explained in compat/differences.toml, and what that file explains has to fail.
+# AUTH_SERVER_BIN replaces the binary; CONFORM_PORT (default 4310) is the first of three ports.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ -n "${CONFORM_DIR:-}" ] && [ -f "$CONFORM_DIR/matrix.mjs" ] \
+  || { echo "conform.sh: CONFORM_DIR has to name a directory with a conformance runner's matrix.mjs" >&2; exit 2; }
+[ -n "${TEST_POSTGRES_URL:-}" ] || exec scripts/with-pg.sh "$0" "$@"
+
+built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf-origin request-bodies update-user)
+whole=secure,jwt-rs256
+
+# A copy, since the runner's packages are installed beside it.
+work=${CARGO_TARGET_DIR:-target}/conform
+mkdir -p "$work"
+rm -rf "$work/runner"
+cp -r "$CONFORM_DIR" "$work/runner"
+chmod -R u+w "$work/runner"
+cp -f "$work/runner/package.json" "$work/package.json.new"
+if ! cmp -s "$work/package.json.new" "$work/package.json" || [ ! -d "$work/node_modules" ]; then
+  mv "$work/package.json.new" "$work/package.json"
+  npm install --prefix "$work" --no-package-lock --no-fund --no-audit --loglevel=error
+fi
+
+matrix() {
+  node "$work/runner/matrix.mjs" --spawn "exec '$PWD/compat/conform-server'" --pg "${TEST_POSTGRES_URL%/*}" \
+    --port "${CONFORM_PORT:-4310}" -v "$@" || true
+}
+
+if [ $# -gt 0 ]; then
+  matrix "$@"
+else
+  for scenario in "${built[@]}"; do matrix --set open --profiles default --only "$scenario"; done
+  matrix --set open --profiles "$whole"
+fi | node compat/differences.mjs compat/differences.toml
