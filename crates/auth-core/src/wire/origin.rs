@@ -1,0 +1,162 @@
+//! Whom the server trusts: which sites may call it with cookies, and where it may send a browser.
+//!
+//! URLs are read as browsers read them (WHATWG). Refused always: schemes that run or wrap content
+//! (`javascript:`, `data:`, ...), control characters, and web addresses that cannot be parsed, even
+//! when a wildcard pattern would match their text.
+
+mod check;
+mod pattern;
+
+pub use check::{OriginInput, OriginRefusal, check_origin};
+
+use std::fmt;
+
+use url::Url;
+
+use crate::wire::cookie::encode_uri_component;
+use pattern::Pattern;
+
+/// Schemes whose URLs run a script or carry another URL or content inside them.
+const NEVER_TRUSTED: [&str; 7] =
+    ["about", "blob", "data", "filesystem", "javascript", "vbscript", "view-source"];
+
+/// The server's own origin and the patterns of `trustedOrigins`.
+#[derive(Clone, Debug)]
+pub struct TrustedOrigins(Vec<Pattern>);
+
+impl TrustedOrigins {
+    /// Trusts the origin of `base_url` and whatever matches `patterns`; empty patterns are left out.
+    ///
+    /// # Errors
+    /// One sentence for each pattern that could never match or must not.
+    pub fn new(base_url: &str, patterns: &[String]) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut trusted = Vec::with_capacity(patterns.len() + 1);
+        match Url::parse(base_url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => {
+                trusted.push(Pattern::Origin(url.origin().ascii_serialization()));
+            }
+            Ok(_) | Err(_) => problems.push(format!("{base_url:?} is not an http or https URL")),
+        }
+        for text in patterns.iter().filter(|text| !text.is_empty()) {
+            match Pattern::parse(text) {
+                Ok(pattern) => trusted.push(pattern),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self(trusted)) } else { Err(problems) }
+    }
+
+    /// Whether an `Origin` or `Referer` header names a trusted site; a path alone names none.
+    #[must_use]
+    pub fn is_trusted_origin(&self, value: &str) -> bool {
+        !value.starts_with('/')
+            && Target::read(value).is_some_and(|target| self.0.iter().any(|pattern| pattern.matches(&target)))
+    }
+
+    /// Whether a browser may be sent to `value`: a path on this server or a URL of a trusted site.
+    #[must_use]
+    pub fn is_trusted_url(&self, value: &str) -> bool {
+        if value.starts_with('/') { is_safe_path(value) } else { self.is_trusted_origin(value) }
+    }
+
+    /// `raw` as a place to send a browser to, when it is trusted.
+    #[must_use]
+    pub fn redirect(&self, raw: &str) -> Option<RedirectTarget> {
+        self.is_trusted_url(raw).then(|| RedirectTarget(raw.to_owned()))
+    }
+}
+
+/// A place that [`TrustedOrigins::redirect`] has found trusted; it cannot be made otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectTarget(String);
+
+impl RedirectTarget {
+    /// The target as the client wrote it; free of control characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The target as a `Location` header can carry it: as written, with everything outside ASCII
+    /// percent-encoded.
+    #[must_use]
+    pub fn to_location(&self) -> String {
+        let mut location = String::with_capacity(self.0.len());
+        for character in self.0.chars() {
+            if character.is_ascii() {
+                location.push(character);
+            } else {
+                location.push_str(&encode_uri_component(character.encode_utf8(&mut [0; 4])));
+            }
+        }
+        location
+    }
+}
+
+impl fmt::Display for RedirectTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An absolute URL taken apart for comparison with patterns.
+struct Target<'a> {
+    raw: &'a str,
+    url: Url,
+    /// `scheme://host[:port]`; none for schemes without such a thing.
+    origin: Option<String>,
+}
+
+impl<'a> Target<'a> {
+    /// Nothing when no pattern may match the value.
+    fn read(raw: &'a str) -> Option<Self> {
+        if raw.chars().any(char::is_control) {
+            return None;
+        }
+        let url = Url::parse(raw).ok()?;
+        if NEVER_TRUSTED.contains(&url.scheme()) || is_host_ambiguous(raw, &url) {
+            return None;
+        }
+        let origin = url.origin();
+        let origin = origin.is_tuple().then(|| origin.ascii_serialization());
+        Some(Self { raw, url, origin })
+    }
+
+    fn is_web(&self) -> bool {
+        matches!(self.url.scheme(), "http" | "https")
+    }
+
+    /// Host and, unless it is the scheme's default, port.
+    fn host(&self) -> Option<String> {
+        let host = self.url.host_str().filter(|host| !host.is_empty())?;
+        Some(self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+}
+
+/// Whether an app's URL has a backslash before its path: parsers disagree on where its host ends.
+fn is_host_ambiguous(raw: &str, url: &Url) -> bool {
+    let is_special = matches!(url.scheme(), "file" | "ftp" | "http" | "https" | "ws" | "wss");
+    let authority = raw.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    !is_special && authority.is_some_and(|authority| authority.contains('\\'))
+}
+
+/// Whether `value`, which begins with `/`, stays on this server however a browser or a router reads it.
+fn is_safe_path(value: &str) -> bool {
+    let path = value.split(['?', '#']).next().unwrap_or(value).to_ascii_lowercase();
+    if value.starts_with("//")
+        || value.contains('\\')
+        || value.chars().any(char::is_control)
+        || path.contains("%2f")
+        || path.contains("%5c")
+    {
+        return false;
+    }
+    let Ok(base) = Url::parse("https://own-origin.invalid") else {
+        return false;
+    };
+    base.join(value).is_ok_and(|resolved| resolved.origin() == base.origin())
+}
+
+#[cfg(test)]
+mod tests;
