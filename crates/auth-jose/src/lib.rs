@@ -7,14 +7,19 @@ pub mod base64url;
 pub mod clock;
 pub mod entropy;
 pub mod json;
+pub mod jwk;
+pub mod jws;
 pub mod secret;
 #[cfg(feature = "sign")]
 pub mod sign;
+pub mod verify;
 
 pub use alg::Algorithm;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, OsEntropy};
 pub use json::JsonError;
+pub use jwk::{JwkError, JwkSet, JwkSetError, PublicKey};
 pub use secret::Secret;
 #[cfg(feature = "sign")]
 pub use sign::{KeyAlgorithm, KeyError, SigningKey};
+pub use verify::{Policy, PolicyError, Verified, VerifyError, verify};

@@ -1,0 +1,94 @@
+//! The registered claims (RFC 7519 §4.1). A claim of a wrong type is refused, never taken as absent.
+
+use serde_json::{Map, Value};
+
+use super::{Policy, VerifyError};
+use crate::Timestamp;
+
+/// The last second of the year 9999.
+const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
+
+/// An issuer's clock may run this much ahead, in addition to the leeway.
+const IAT_TOLERANCE_SECONDS: u32 = 60;
+
+pub(super) struct Checked {
+    pub(super) subject: String,
+    pub(super) expires_at: Timestamp,
+}
+
+pub(super) fn check(
+    policy: &Policy,
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Checked, VerifyError> {
+    if text(claims, "iss")? != policy.issuer {
+        return Err(VerifyError::IssuerMismatch);
+    }
+    check_audience(policy, claims)?;
+    let subject = text(claims, "sub")?;
+    if subject.is_empty() {
+        return Err(VerifyError::ClaimInvalid { claim: "sub" });
+    }
+
+    let leeway = f64::from(policy.leeway_seconds);
+    let expires = date(claims, "exp")?.ok_or(VerifyError::ClaimMissing { claim: "exp" })?;
+    let not_before = date(claims, "nbf")?;
+    let issued = date(claims, "iat")?;
+    let now = seconds(now);
+    if now >= expires + leeway {
+        return Err(VerifyError::Expired);
+    }
+    if not_before.is_some_and(|not_before| not_before > now + leeway) {
+        return Err(VerifyError::NotYetValid);
+    }
+    if issued.is_some_and(|issued| issued > now + leeway + f64::from(IAT_TOLERANCE_SECONDS)) {
+        return Err(VerifyError::IssuedInFuture);
+    }
+    if let Some(max) = policy.max_lifetime_seconds {
+        let issued = issued.ok_or(VerifyError::ClaimMissing { claim: "iat" })?;
+        if expires - issued > f64::from(max) {
+            return Err(VerifyError::LifetimeTooLong);
+        }
+    }
+    Ok(Checked { subject: subject.to_owned(), expires_at: timestamp(expires) })
+}
+
+fn check_audience(policy: &Policy, claims: &Map<String, Value>) -> Result<(), VerifyError> {
+    let is_ours = match claims.get("aud") {
+        None => return Err(VerifyError::ClaimMissing { claim: "aud" }),
+        Some(Value::String(audience)) => *audience == policy.audience,
+        Some(Value::Array(audiences)) if audiences.iter().all(Value::is_string) => {
+            audiences.iter().any(|audience| *audience == policy.audience)
+        }
+        Some(_) => return Err(VerifyError::ClaimInvalid { claim: "aud" }),
+    };
+    if is_ours { Ok(()) } else { Err(VerifyError::AudienceMismatch) }
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, claim: &'static str) -> Result<&'a str, VerifyError> {
+    match claims.get(claim) {
+        None => Err(VerifyError::ClaimMissing { claim }),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(VerifyError::ClaimInvalid { claim }),
+    }
+}
+
+/// A `NumericDate` in seconds: doubles hold every whole second and millisecond of the range exactly
+/// enough to compare, and sums of them cannot wrap.
+fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, VerifyError> {
+    let Some(value) = claims.get(claim) else { return Ok(None) };
+    match value.as_f64() {
+        Some(date) if (0.0..=MAX_NUMERIC_DATE).contains(&date) => Ok(Some(date)),
+        _ => Err(VerifyError::ClaimInvalid { claim }),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a Timestamp stays far below 2^53 milliseconds")]
+fn seconds(instant: Timestamp) -> f64 {
+    instant.millis() as f64 / 1000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range was checked by `date`")]
+fn timestamp(seconds: f64) -> Timestamp {
+    Timestamp::from_millis((seconds * 1000.0).floor() as i64)
+}

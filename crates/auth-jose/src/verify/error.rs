@@ -1,0 +1,121 @@
+use crate::JsonError;
+
+/// Why a token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// `alg` is absent, no string, unknown or not on the list.
+    #[error("the algorithm is not allowed")]
+    AlgorithmNotAllowed,
+    /// The token is for somebody else.
+    #[error("the token is for another audience")]
+    AudienceMismatch,
+    /// A claim has a wrong type or a value outside of its range.
+    #[error("the claim `{claim}` is invalid")]
+    ClaimInvalid {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// A required claim is absent.
+    #[error("the claim `{claim}` is missing")]
+    ClaimMissing {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// The claims do not fit the type that was asked for.
+    #[error("the claims do not have the expected shape")]
+    ClaimsUnreadable,
+    /// The header names critical extensions; none is supported.
+    #[error("the token demands an unsupported extension")]
+    CriticalHeader,
+    /// A segment is not canonical base64url.
+    #[error("the {part} segment is not base64url")]
+    EncodingInvalid {
+        /// `header`, `claims` or `signature`.
+        part: &'static str,
+    },
+    /// `exp` has passed.
+    #[error("the token has expired")]
+    Expired,
+    /// A header parameter has a type or value that is never acceptable.
+    #[error("the header parameter `{parameter}` is invalid")]
+    HeaderInvalid {
+        /// Its name.
+        parameter: &'static str,
+    },
+    /// `iat` is ahead of every plausible clock.
+    #[error("the token was issued in the future")]
+    IssuedInFuture,
+    /// Somebody else made the token.
+    #[error("the token is from another issuer")]
+    IssuerMismatch,
+    /// A segment is not one strict JSON object.
+    #[error("the {part} segment is refused: {error}")]
+    JsonInvalid {
+        /// `header` or `claims`.
+        part: &'static str,
+        /// The rule that it breaks.
+        error: JsonError,
+    },
+    /// Several keys could have signed the token.
+    #[error("more than one key fits the token")]
+    KeyAmbiguous,
+    /// The key that the token names is not one for its algorithm.
+    #[error("the key does not fit the algorithm")]
+    KeyMismatch,
+    /// No key has the token's `kid`.
+    #[error("no key has this `kid`")]
+    KeyUnknown,
+    /// The issuer's keys could not be obtained, so nothing can be said about the token.
+    #[error("the issuer's keys are unavailable")]
+    KeysUnavailable,
+    /// The token was made to live longer than allowed.
+    #[error("the token lives too long")]
+    LifetimeTooLong,
+    /// Not three base64url segments.
+    #[error("not a compact JWS")]
+    Malformed,
+    /// `nbf` lies ahead.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// The signature is not the key's.
+    #[error("the signature is invalid")]
+    SignatureInvalid,
+    /// Longer than [`crate::jws::MAX_TOKEN_BYTES`].
+    #[error("the token is too long")]
+    TooLarge,
+    /// `typ` says that this is another kind of token.
+    #[error("the token is of another type")]
+    TypeMismatch,
+}
+
+impl VerifyError {
+    /// A stable name for logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::ClaimInvalid { .. } => "claim_invalid",
+            Self::ClaimMissing { .. } => "claim_missing",
+            Self::ClaimsUnreadable => "claims_unreadable",
+            Self::CriticalHeader => "critical_header",
+            Self::EncodingInvalid { .. } => "encoding_invalid",
+            Self::Expired => "expired",
+            Self::HeaderInvalid { .. } => "header_invalid",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::IssuerMismatch => "issuer_mismatch",
+            Self::JsonInvalid { .. } => "json_invalid",
+            Self::KeyAmbiguous => "key_ambiguous",
+            Self::KeyMismatch => "key_mismatch",
+            Self::KeyUnknown => "key_unknown",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::LifetimeTooLong => "lifetime_too_long",
+            Self::Malformed => "malformed",
+            Self::NotYetValid => "not_yet_valid",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::TooLarge => "too_large",
+            Self::TypeMismatch => "type_mismatch",
+        }
+    }
+}

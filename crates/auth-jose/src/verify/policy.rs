@@ -1,0 +1,129 @@
+use serde_json::Value;
+
+use super::VerifyError;
+use crate::Algorithm;
+
+/// What a token has to be: everything that is not a key or the time.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    algorithms: Vec<Algorithm>,
+    typ: Option<String>,
+    pub(super) leeway_seconds: u32,
+    pub(super) max_lifetime_seconds: Option<u32>,
+}
+
+/// The types of an access token when no other is asked for. Our server sends none.
+const USUAL_TYPES: [&str; 2] = ["application/jwt", "application/at+jwt"];
+
+const MAX_LEEWAY_SECONDS: u32 = 300;
+
+/// Why a policy was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// No algorithm is allowed.
+    #[error("the list of algorithms is empty")]
+    AlgorithmsEmpty,
+    /// The audience is empty.
+    #[error("the audience is empty")]
+    AudienceEmpty,
+    /// The issuer is empty.
+    #[error("the issuer is empty")]
+    IssuerEmpty,
+    /// More leeway than any pair of clocks needs.
+    #[error("a leeway of {0} seconds: expected at most {MAX_LEEWAY_SECONDS}")]
+    LeewayTooLong(u32),
+    /// The type is empty.
+    #[error("the type is empty")]
+    TypeEmpty,
+}
+
+impl Policy {
+    /// Tokens from `issuer` for `audience`, signed with EdDSA, Ed25519, ES256 or RS256, with 5 seconds of leeway.
+    ///
+    /// # Errors
+    /// [`PolicyError::IssuerEmpty`] and [`PolicyError::AudienceEmpty`].
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Result<Self, PolicyError> {
+        let (issuer, audience) = (issuer.into(), audience.into());
+        if issuer.is_empty() {
+            return Err(PolicyError::IssuerEmpty);
+        }
+        if audience.is_empty() {
+            return Err(PolicyError::AudienceEmpty);
+        }
+        Ok(Self {
+            issuer,
+            audience,
+            algorithms: vec![Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256],
+            typ: None,
+            leeway_seconds: 5,
+            max_lifetime_seconds: None,
+        })
+    }
+
+    /// Allows these algorithms and no others.
+    ///
+    /// # Errors
+    /// [`PolicyError::AlgorithmsEmpty`].
+    pub fn with_algorithms(mut self, algorithms: &[Algorithm]) -> Result<Self, PolicyError> {
+        if algorithms.is_empty() {
+            return Err(PolicyError::AlgorithmsEmpty);
+        }
+        self.algorithms = algorithms.to_vec();
+        Ok(self)
+    }
+
+    /// Requires this `typ`. Without, `typ` has to be absent, `JWT` or `at+jwt`.
+    ///
+    /// # Errors
+    /// [`PolicyError::TypeEmpty`].
+    pub fn with_typ(mut self, typ: &str) -> Result<Self, PolicyError> {
+        if typ.is_empty() {
+            return Err(PolicyError::TypeEmpty);
+        }
+        self.typ = Some(media_type(typ));
+        Ok(self)
+    }
+
+    /// How far the issuer's clock and ours may be apart.
+    ///
+    /// # Errors
+    /// [`PolicyError::LeewayTooLong`].
+    pub fn with_leeway_seconds(mut self, seconds: u32) -> Result<Self, PolicyError> {
+        if seconds > MAX_LEEWAY_SECONDS {
+            return Err(PolicyError::LeewayTooLong(seconds));
+        }
+        self.leeway_seconds = seconds;
+        Ok(self)
+    }
+
+    /// Requires `iat` and refuses tokens whose `exp` lies further after it.
+    #[must_use]
+    pub fn with_max_lifetime_seconds(mut self, seconds: u32) -> Self {
+        self.max_lifetime_seconds = Some(seconds);
+        self
+    }
+
+    pub(super) fn allowed_algorithm(&self, alg: Option<&Value>) -> Result<Algorithm, VerifyError> {
+        let named = alg.and_then(Value::as_str).and_then(|name| name.parse().ok());
+        named.filter(|alg| self.algorithms.contains(alg)).ok_or(VerifyError::AlgorithmNotAllowed)
+    }
+
+    pub(super) fn check_typ(&self, typ: Option<&Value>) -> Result<(), VerifyError> {
+        let is_expected = match (typ, &self.typ) {
+            (Some(Value::String(typ)), Some(required)) => media_type(typ) == *required,
+            (Some(Value::String(typ)), None) => USUAL_TYPES.contains(&media_type(typ).as_str()),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_expected { Ok(()) } else { Err(VerifyError::TypeMismatch) }
+    }
+}
+
+/// RFC 7515 §4.1.9: case does not matter and `application/` is left out where no other slash follows.
+fn media_type(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    if typ.contains('/') { typ } else { format!("application/{typ}") }
+}

@@ -1,0 +1,164 @@
+//! Issuer, audience, subject and times.
+
+use auth_jose::{Timestamp, Verified, VerifyError, verify};
+use serde_json::{Value, json};
+
+use crate::forge::{AUDIENCE, Forge, HEADER, ISSUER, NOW, check_with, claims, policy};
+use crate::{accept_all, refuse_all};
+
+#[test]
+fn refuses_a_claim_that_is_missing() {
+    let forge = Forge::new();
+    let attacks = ["iss", "aud", "sub", "exp"];
+    let attacks =
+        attacks.map(|claim| (claim, forge.without_claim(claim), VerifyError::ClaimMissing { claim }));
+    refuse_all(&forge, attacks.into());
+    accept_all(&forge, vec![("iat is optional", forge.without_claim("iat"))]);
+}
+
+#[test]
+fn refuses_a_claim_of_a_wrong_type_instead_of_ignoring_it() {
+    let forge = Forge::new();
+    let wrong: &[(&'static str, &[Value])] = &[
+        ("iss", &[json!([ISSUER]), json!({}), json!(1), Value::Null]),
+        ("aud", &[json!(1), json!({}), Value::Null, json!([AUDIENCE, 1]), json!([AUDIENCE, null])]),
+        ("sub", &[json!(""), json!(1), json!(["U1"]), json!({"$ne": ""}), Value::Null, json!(true)]),
+        (
+            "exp",
+            &[json!("2030-01-01"), json!((NOW + 900).to_string()), json!(true), json!([NOW]), Value::Null],
+        ),
+        ("nbf", &[json!("0"), Value::Null, json!(false)]),
+        ("iat", &[json!("0"), Value::Null, json!({})]),
+    ];
+    let attacks = wrong.iter().flat_map(|(claim, values)| {
+        let expected = VerifyError::ClaimInvalid { claim };
+        values
+            .iter()
+            .map(|value| (*claim, forge.with_claim(claim, value.clone()), expected))
+            .collect::<Vec<_>>()
+    });
+    refuse_all(&forge, attacks.collect());
+}
+
+#[test]
+fn compares_issuer_and_audience_exactly() {
+    let forge = Forge::new();
+    let issuers = [
+        "",
+        "https://AUTH.example.test",
+        "https://auth.example.test/",
+        "https://auth.example.test:443",
+        "http://auth.example.test",
+        "https://auth.example.test ",
+    ];
+    let audiences = [
+        json!(""),
+        json!("https://api.example"),
+        json!(format!("{AUDIENCE} x")),
+        json!("*"),
+        json!(ISSUER),
+        json!([]),
+        json!(["other"]),
+    ];
+    let mut attacks = Vec::new();
+    for issuer in issuers {
+        attacks.push((issuer, forge.with_claim("iss", json!(issuer)), VerifyError::IssuerMismatch));
+    }
+    for audience in audiences {
+        attacks.push(("audience", forge.with_claim("aud", audience), VerifyError::AudienceMismatch));
+    }
+    refuse_all(&forge, attacks);
+    accept_all(
+        &forge,
+        vec![
+            ("one", forge.with_claim("aud", json!([AUDIENCE]))),
+            ("last of several", forge.with_claim("aud", json!(["other", "", AUDIENCE]))),
+        ],
+    );
+}
+
+#[test]
+fn counts_time_with_five_seconds_of_leeway() {
+    let forge = Forge::new();
+    refuse_all(
+        &forge,
+        vec![
+            ("exp", forge.with_claim("exp", json!(NOW - 5)), VerifyError::Expired),
+            ("nbf", forge.with_claim("nbf", json!(NOW + 6)), VerifyError::NotYetValid),
+            ("iat", forge.with_claim("iat", json!(NOW + 66)), VerifyError::IssuedInFuture),
+        ],
+    );
+    accept_all(
+        &forge,
+        vec![
+            ("exp", forge.with_claim("exp", json!(NOW - 4))),
+            ("exp, fraction", forge.with_claim("exp", json!(NOW as f64 - 4.5))),
+            ("nbf", forge.with_claim("nbf", json!(NOW + 5))),
+            ("nbf long ago", forge.with_claim("nbf", json!(0))),
+            ("iat", forge.with_claim("iat", json!(NOW + 65))),
+            ("iat long ago", forge.with_claim("iat", json!(0))),
+        ],
+    );
+    let strict = policy().with_leeway_seconds(0).unwrap();
+    let expiring = forge.with_claim("exp", json!(NOW));
+    assert_eq!(check_with(&strict, &forge.keys(), &expiring), Err(VerifyError::Expired));
+}
+
+#[test]
+fn compares_every_number_without_wrapping() {
+    let forge = Forge::new();
+    let invalid = VerifyError::ClaimInvalid { claim: "exp" };
+    let attacks = [
+        ("-1", invalid),
+        ("-1e300", invalid),
+        ("253402300800", invalid),
+        ("9223372036854775807", invalid),
+        ("18446744073709551615", invalid),
+        ("18446744073709551616", invalid),
+        ("1e308", invalid),
+        ("0", VerifyError::Expired),
+        ("-0", VerifyError::Expired),
+        ("1e-300", VerifyError::Expired),
+        ("1.893456e9e0", VerifyError::JsonInvalid { part: "claims", error: auth_jose::JsonError::Syntax }),
+    ];
+    refuse_all(&forge, attacks.map(|(text, expected)| (text, forge.with_exp_text(text), expected)).into());
+    let fine = ["253402300799", "1893456900.0", "1.8934569e9", "18934569E+2", "189345690000e-2"];
+    accept_all(&forge, fine.map(|text| (text, forge.with_exp_text(text))).into());
+}
+
+#[test]
+fn limits_the_lifetime_when_asked_to() {
+    let forge = Forge::new();
+    let short = policy().with_max_lifetime_seconds(60);
+    let keys = forge.keys();
+    let lives = |iat: Value, exp: Value| {
+        let mut claims = claims();
+        claims["iat"] = iat;
+        claims["exp"] = exp;
+        check_with(&short, &keys, &forge.sign_ed(HEADER, &claims.to_string()))
+    };
+    assert_eq!(lives(json!(NOW), json!(NOW + 60)), Ok(()));
+    assert_eq!(lives(json!(NOW), json!(NOW + 61)), Err(VerifyError::LifetimeTooLong));
+    assert_eq!(lives(json!(NOW), json!(NOW as f64 + 60.5)), Err(VerifyError::LifetimeTooLong));
+    let undated = forge.without_claim("iat");
+    assert_eq!(check_with(&short, &keys, &undated), Err(VerifyError::ClaimMissing { claim: "iat" }));
+}
+
+#[test]
+fn hands_out_typed_and_raw_claims() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Mine {
+        sub: String,
+        plan: Option<String>,
+    }
+    let forge = Forge::new();
+    let read = |token: &str| -> Result<Verified<Mine>, VerifyError> {
+        verify(&policy(), &forge.keys(), Timestamp::from_seconds(NOW), token)
+    };
+    let verified = read(&forge.with_claim("plan", json!("pro"))).unwrap();
+    assert_eq!((verified.claims().sub.as_str(), verified.claims().plan.as_deref()), ("U1", Some("pro")));
+    assert_eq!((verified.subject(), verified.kid()), ("U1", Some("ed")));
+    assert_eq!(verified.raw_claims()["aud"], AUDIENCE);
+    assert_eq!(verified.expires_at(), Timestamp::from_seconds(NOW + 900));
+    assert_eq!(read(&forge.with_claim("plan", json!(7))).unwrap_err(), VerifyError::ClaimsUnreadable);
+}
