@@ -1,6 +1,7 @@
 """A Flask API that accepts the auth server's JWTs. All verification is PyJWT's; this file states what is demanded."""
 
 import os
+import re
 import sys
 import threading
 import time
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 
 import jwt
 from flask import Flask, g, jsonify, request
-from waitress import serve
+from waitress import create_server
 
 REALM = "python-api"
 # The algorithm is our decision, never the token's: no HMAC, no "none".
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
+# RFC 6750 section 2.1: what may follow "Bearer".
+B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class Refused(Exception):
@@ -70,7 +73,7 @@ def create_app(issuer, audience, jwks_url):
         if scheme.lower() != "bearer":
             raise Refused(401, None, "A bearer token is required")
         token = token.strip(" ")
-        if not token or any(char.isspace() or char == "," for char in token):
+        if not B64TOKEN.fullmatch(token):
             raise Refused(400, "invalid_request", "The Authorization header is malformed")
         try:
             key = keys.get(jwt.get_unverified_header(token).get("kid"))
@@ -136,11 +139,11 @@ def main():
     jwks_url = os.environ.get("AUTH_JWKS_URL", "http://127.0.0.1:3000/api/auth/jwks")
     host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "4200"))
     try:
-        app = create_app(issuer, audience, jwks_url)
-        print(f"{REALM} on http://{host}:{port}, trusting {issuer} for {audience}", flush=True)
-        serve(app, host=host, port=port, threads=8, ident=None)
+        server = create_server(create_app(issuer, audience, jwks_url), host=host, port=port, threads=8, ident=None)
     except (OSError, ValueError) as error:
         sys.exit(f"{REALM}: {error}")
+    print(f"{REALM} on http://{host}:{port}, trusting {issuer} for {audience}", flush=True)
+    server.run()
 
 
 if __name__ == "__main__":

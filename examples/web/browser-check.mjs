@@ -26,7 +26,11 @@ export function findChromium(env = process.env) {
 export async function drivePage({ url, executablePath, screenshots, step }) {
   // Chromium's own sandbox cannot start as root (containers, CI); everyone else keeps it.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  const browser = await chromium.launch({ executablePath, args });
+  let browser;
+  await step("page: Chromium starts", async () => {
+    browser = await chromium.launch({ executablePath, args });
+    return browser.version();
+  });
   try {
     const context = await browser.newContext({ viewport: { width: 1100, height: 860 } });
     const page = await context.newPage();
