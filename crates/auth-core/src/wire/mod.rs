@@ -4,5 +4,6 @@
 pub mod client_ip;
 pub mod cookie;
 pub mod email;
+pub mod names;
 pub mod origin;
 pub mod query;

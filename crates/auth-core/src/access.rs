@@ -1,0 +1,114 @@
+//! Who may call an endpoint: the type of its first argument.
+//!
+//! An endpoint that forgets to ask has nothing to work on: the session and the user come out of the access
+//! type, and out of nothing else.
+
+use std::future::Future;
+use std::ops::Deref;
+
+use crate::call::Call;
+use crate::error::Result;
+use crate::features::session::{self, Session, codes};
+use crate::features::user::User;
+
+/// Who may call.
+pub trait Access: Sized + Send + 'static {
+    /// The name in `docs/endpoints.md`.
+    const NAME: &'static str;
+
+    /// Lets the call in, or refuses it.
+    fn admit(call: Call) -> impl Future<Output = Result<Self>> + Send;
+}
+
+/// Anybody.
+pub struct Public(Call);
+
+impl Access for Public {
+    const NAME: &'static str = "public";
+
+    async fn admit(call: Call) -> Result<Self> {
+        Ok(Self(call))
+    }
+}
+
+impl Deref for Public {
+    type Target = Call;
+
+    fn deref(&self) -> &Call {
+        &self.0
+    }
+}
+
+/// A caller with a live session.
+pub struct SignedIn {
+    call: Call,
+    /// The session, extended already if it was due.
+    pub session: Session,
+    /// Its user.
+    pub user: User,
+}
+
+impl Access for SignedIn {
+    const NAME: &'static str = "session";
+
+    async fn admit(call: Call) -> Result<Self> {
+        match session::resolve(&call, session::Extend::WhenDue).await? {
+            Some((session, user)) => Ok(Self { call, session, user }),
+            None => Err(codes::UNAUTHORIZED.unauthorized()),
+        }
+    }
+}
+
+impl Deref for SignedIn {
+    type Target = Call;
+
+    fn deref(&self) -> &Call {
+        &self.call
+    }
+}
+
+/// A caller with a live session that was read from the database, never from a cookie cache.
+///
+/// The same as [`SignedIn`] until the cookie cache exists; endpoints say already what they need.
+pub struct Sensitive(SignedIn);
+
+impl Access for Sensitive {
+    const NAME: &'static str = "session, from the database";
+
+    async fn admit(call: Call) -> Result<Self> {
+        SignedIn::admit(call).await.map(Self)
+    }
+}
+
+impl Deref for Sensitive {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+/// A caller whose session was made less than `session.freshAge` ago.
+pub struct Fresh(SignedIn);
+
+impl Access for Fresh {
+    const NAME: &'static str = "fresh session";
+
+    async fn admit(call: Call) -> Result<Self> {
+        let cx = SignedIn::admit(call).await?;
+        let fresh_age = cx.app.config.session.fresh_age;
+        let age = cx.now.millis() - cx.session.created_at().millis();
+        if fresh_age != 0 && age >= fresh_age.saturating_mul(1000) {
+            return Err(codes::SESSION_NOT_FRESH.forbidden());
+        }
+        Ok(Self(cx))
+    }
+}
+
+impl Deref for Fresh {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}

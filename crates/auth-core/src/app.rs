@@ -1,0 +1,110 @@
+//! The server's parts, put together once. Nothing is global: everything hangs on [`App`].
+
+use std::sync::Arc;
+
+use auth_jose::{Clock, Entropy, Secret};
+
+use crate::config::Config;
+use crate::crypto::password::PasswordHasher;
+use crate::crypto::signed::CookieSigner;
+use crate::features::{self, jwt::Keyring};
+use crate::hooks::HookList;
+use crate::reply::Outgoing;
+use crate::router::{PathTaken, Router};
+use crate::store::Store;
+use crate::wire::names::CookieNames;
+
+/// What all workers share.
+pub struct Shared {
+    /// The configuration.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The bounded pool that hashes passwords.
+    pub hasher: PasswordHasher,
+    /// Signs and opens cookies.
+    pub signer: CookieSigner,
+    /// Names and attributes of our cookies.
+    pub cookies: CookieNames,
+    /// The signing key and the published keys, if the jwt plugin is on.
+    pub keys: Option<Keyring>,
+    /// Every endpoint.
+    pub router: Router,
+    pub(crate) hooks: HookList,
+}
+
+/// The server as one worker sees it: the shared parts and its own connections.
+pub struct App {
+    shared: Arc<Shared>,
+    /// This worker's connections.
+    pub store: Store,
+}
+
+/// Why the parts do not fit together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Two features claim one path.
+    #[error(transparent)]
+    Path(#[from] PathTaken),
+    /// The threads that hash passwords could not be started.
+    #[error("cannot start the password hashing threads: {0}")]
+    Hasher(String),
+}
+
+impl Shared {
+    /// Builds the parts from a configuration, whose secret is `secret`.
+    ///
+    /// # Errors
+    /// When two features claim one path or no thread can be started.
+    pub fn new(
+        config: Config,
+        secret: &Secret<String>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, BuildError> {
+        let (mut endpoints, mut hooks) = (Vec::new(), HookList::default());
+        for feature in features::enabled(&config) {
+            hooks.push(feature.hooks);
+            endpoints.extend(feature.endpoints);
+        }
+        let password = config.email_and_password.password.clone();
+        Ok(Self {
+            router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
+            hasher: PasswordHasher::new(password, entropy.clone())
+                .map_err(|error| BuildError::Hasher(error.to_string()))?,
+            signer: CookieSigner::new(secret),
+            cookies: CookieNames::new(&config.cookies),
+            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secret)),
+            hooks,
+            config,
+            clock,
+            entropy,
+        })
+    }
+}
+
+impl App {
+    /// The server with its own connections.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, store: Store) -> Self {
+        Self { shared, store }
+    }
+
+    /// Marks a response that carries a credential as not for caches (RFC 6749, section 5.1). Upstream sends
+    /// no such header; `advanced.upstreamExact` leaves it out.
+    pub(crate) fn mark_credentials(&self, out: &Outgoing) {
+        if !self.config.upstream_exact {
+            out.header("Cache-Control", "no-store");
+        }
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}

@@ -1,0 +1,120 @@
+//! One request on its way to an endpoint.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use auth_jose::Timestamp;
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::reply::Outgoing;
+use crate::wire::cookie;
+use crate::wire::query::Query;
+
+/// The methods that endpoints have. Everything else is 404, as upstream answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+}
+
+impl Method {
+    /// The method's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// An HTTP request, free of any framework.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// The raw query string, without the question mark.
+    pub query: String,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, already limited in size.
+    pub body: Bytes,
+    /// The address of the other end of the connection.
+    pub peer: Option<IpAddr>,
+}
+
+impl Request {
+    /// The value of a header; several are joined with a comma, as the Fetch standard does.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        let mut values = self.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        let first = values.next()?;
+        Some(match values.next() {
+            None => first.into(),
+            Some(second) => {
+                let separator = if name == "cookie" { "; " } else { ", " };
+                let rest = std::iter::once(second).chain(values);
+                rest.fold(first.to_owned(), |joined, value| joined + separator + value).into()
+            }
+        })
+    }
+}
+
+/// A request together with the server's parts: what an endpoint gets, inside its access type.
+#[derive(Clone)]
+pub struct Call {
+    /// The server.
+    pub app: Arc<App>,
+    /// The request.
+    pub request: Arc<Request>,
+    /// The parsed query.
+    pub query: Arc<Query>,
+    /// When the request arrived; one request has one time.
+    pub now: Timestamp,
+    /// Cookies and headers that leave with the response.
+    pub out: Outgoing,
+    /// The session token of this request: from the signed cookie, or from `Authorization`.
+    pub(crate) session_token: Option<String>,
+}
+
+impl Call {
+    pub(crate) fn new(app: Arc<App>, request: Request) -> Self {
+        let query = Arc::new(Query::parse(&request.query));
+        let now = app.clock.now();
+        let mut call = Self {
+            app,
+            query,
+            now,
+            out: Outgoing::default(),
+            session_token: None,
+            request: Arc::new(request),
+        };
+        call.session_token = call.signed_cookie(&call.app.cookies.session_token);
+        call
+    }
+
+    /// The value of a cookie of the request.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let header = self.request.header("cookie")?;
+        cookie::find(&header, name).map(std::borrow::Cow::into_owned)
+    }
+
+    /// The value of a cookie of the request, if our signature on it is good.
+    #[must_use]
+    pub fn signed_cookie(&self, name: &str) -> Option<String> {
+        let value = self.cookie(name)?;
+        self.app.signer.open(&value).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
+    /// The client's address as it is stored, if it is known.
+    #[must_use]
+    pub fn client_ip(&self) -> Option<String> {
+        let rules = &self.app.config.client_ip;
+        let named = |name: &String| Some((name.clone(), self.request.header(name)?));
+        let headers: Vec<_> = rules.headers.iter().filter_map(named).collect();
+        let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_ref());
+        rules.resolve(header, self.request.peer)
+    }
+}

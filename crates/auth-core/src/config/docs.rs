@@ -1,0 +1,79 @@
+//! `.env.example` and `docs/configuration.md`, from the one list of settings.
+
+use std::fmt::Write;
+
+use super::settings::{Kind, SETTINGS};
+
+/// The text of `.env.example`: every variable, commented out, with its meaning and default.
+#[must_use]
+pub fn env_example() -> String {
+    let mut out = String::from(
+        "# Every variable that auth-server reads; all are optional in development.\n\
+         # Made by `auth-server generate`; docs/configuration.md has the settings of the file too.\n\
+         # Each also as NAME_FILE, the path of a file that holds the value.\n",
+    );
+    for setting in SETTINGS {
+        let Some(name) = setting.env else { continue };
+        let example = match (name, setting.kind) {
+            ("NODE_ENV", _) => "development",
+            ("BETTER_AUTH_URL", _) => "https://auth.example.com",
+            ("APP_URL", _) => "https://app.example.com",
+            ("BETTER_AUTH_TRUSTED_ORIGINS", _) => "https://app.example.com,https://*.preview.example.com",
+            ("DATABASE_URL", _) => "postgres://auth:PASSWORD@localhost/auth",
+            ("JWT_ISSUER" | "JWT_AUDIENCE", _) => "https://auth.example.com",
+            (_, Kind::Secret) => "",
+            _ => setting.default,
+        };
+        let default = setting.default;
+        let _ = write!(out, "\n# {}\n# Default: {default}.\n#{name}={example}\n", plain(setting.about));
+    }
+    out
+}
+
+/// The text of `docs/configuration.md`.
+#[must_use]
+pub fn configuration_page() -> String {
+    let mut out = String::from(
+        "# Configuration\n\n\
+         <!-- Made by `auth-server generate` from crates/auth-core/src/config/settings.rs. Do not edit. -->\n\n\
+         One file, `auth.toml` or `auth.json` in the working directory (or `--config FILE`, `AUTH_CONFIG`), \
+         with Better Auth's option names in Better Auth's nesting. Environment variables override the file; \
+         each can also be given as `NAME_FILE`, the path of a file that holds the value. An unknown setting \
+         or a bad value stops the start with a list of every problem. `auth-server check-config` shows what \
+         was understood.\n\n\
+         ```toml\n\
+         baseURL = \"https://auth.example.com\"\n\
+         trustedOrigins = [\"https://app.example.com\"]\n\n\
+         [emailAndPassword]\n\
+         minPasswordLength = 12\n\n\
+         [session]\n\
+         expiresIn = \"30d\"\n\
+         ```\n\n\
+         | setting | variable | value | default | meaning |\n|---|---|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let env = setting.env.map_or_else(String::new, |name| format!("`{name}`"));
+        let (key, default, about) = (setting.key, setting.default, setting.about);
+        let _ = writeln!(out, "| `{key}` | {env} | {} | {default} | {about} |", setting.kind.expected());
+    }
+    out
+}
+
+fn plain(text: &str) -> String {
+    text.replace('`', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_of_the_example_is_known() {
+        for line in env_example().lines().filter(|line| line.starts_with('#') && line.contains('=')) {
+            let name = line.trim_start_matches('#').split('=').next().unwrap();
+            if !name.contains(' ') {
+                assert!(SETTINGS.iter().any(|setting| setting.env == Some(name)), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
+
+/// What a setting's value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// Seconds, or a span such as `15m`, `12h`, `7d`.
+    Seconds,
+    /// A list of texts; in the environment separated by commas.
+    List,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+impl Kind {
+    /// What was expected, for messages and documents.
+    #[must_use]
+    pub fn expected(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Secret => "text of 32 characters or more".to_owned(),
+            Self::Boolean => "true or false".to_owned(),
+            Self::Integer => "a whole number".to_owned(),
+            Self::Seconds => "seconds, or a span such as 15m, 12h, 7d".to_owned(),
+            Self::List => "a list of texts".to_owned(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its place in the file: upstream's option name in upstream's nesting.
+    pub key: &'static str,
+    /// The environment variable that overrides the file; each also as `NAME_FILE`.
+    pub env: Option<&'static str>,
+    /// What its value must be.
+    pub kind: Kind,
+    /// The default, in words.
+    pub default: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+const fn setting(
+    key: &'static str,
+    env: Option<&'static str>,
+    kind: Kind,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { key, env, kind, default, about }
+}
+
+use Kind::{Boolean, Choice, Integer, List, Seconds, Secret, Text};
+
+/// All settings, in the order of the documents.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "production",
+        Some("NODE_ENV"),
+        Boolean,
+        "false",
+        "Production rules: a strong secret and an https base URL are required, the error page redirects. The variable takes `production`, `development` or `test`.",
+    ),
+    setting(
+        "baseURL",
+        Some("BETTER_AUTH_URL"),
+        Text,
+        "http://localhost:PORT",
+        "The public URL of this server: issuer and audience of its tokens, cookie security, links. A path in it replaces `basePath`. Required in production.",
+    ),
+    setting("basePath", None, Text, "/api/auth", "The path under which every endpoint is served."),
+    setting(
+        "secret",
+        Some("BETTER_AUTH_SECRET"),
+        Secret,
+        "development: made at the first start, kept beside the database",
+        "Signs cookies and encrypts private keys. Make one with `auth-server gen-secret`. Required in production.",
+    ),
+    setting(
+        "trustedOrigins",
+        Some("BETTER_AUTH_TRUSTED_ORIGINS"),
+        List,
+        "none",
+        "Origins besides the base URL's that may send requests with cookies and be redirected to; `*`, `?` and `**` as upstream.",
+    ),
+    setting(
+        "appURL",
+        Some("APP_URL"),
+        Text,
+        "none",
+        "The URL of the web application in front: one more trusted origin.",
+    ),
+    setting("disabledPaths", None, List, "none", "Endpoint paths that answer 404, such as `/sign-up/email`."),
+    setting(
+        "plugins",
+        None,
+        List,
+        "jwt, bearer",
+        "The plugins that are on: `jwt` (`/token`, `/jwks`, `set-auth-jwt`) and `bearer` (session tokens in `Authorization`).",
+    ),
+    setting(
+        "server.host",
+        Some("HOST"),
+        Text,
+        "127.0.0.1",
+        "The address to listen on. `0.0.0.0` or `::` for all.",
+    ),
+    setting("server.port", Some("PORT"), Integer, "3000", "The port to listen on."),
+    setting("server.workers", None, Integer, "one for each core", "Worker threads."),
+    setting(
+        "server.bodyLimit",
+        None,
+        Integer,
+        "65536",
+        "The largest request body in bytes; larger ones answer 413.",
+    ),
+    setting("server.requestTimeout", None, Seconds, "15", "A request that takes longer answers 503."),
+    setting("server.shutdownTimeout", None, Seconds, "10", "How long SIGTERM waits for running requests."),
+    setting(
+        "database.url",
+        Some("DATABASE_URL"),
+        Secret,
+        "sqlite:auth.db",
+        "`sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME`.",
+    ),
+    setting(
+        "database.poolSize",
+        None,
+        Integer,
+        "16",
+        "Connections in all, shared out between the workers; each worker has one at least.",
+    ),
+    setting(
+        "database.acquireTimeout",
+        None,
+        Seconds,
+        "2",
+        "How long a request waits for a free connection before it answers 503.",
+    ),
+    setting("database.queryTimeout", None, Seconds, "5", "How long a statement may run (PostgreSQL)."),
+    setting(
+        "database.startTimeout",
+        None,
+        Seconds,
+        "30",
+        "How long the start waits for a database that does not answer.",
+    ),
+    setting(
+        "database.migrate",
+        None,
+        Boolean,
+        "true",
+        "Bring the tables up to date at start. Off: run `auth-server migrate` yourself.",
+    ),
+    setting(
+        "emailAndPassword.enabled",
+        None,
+        Boolean,
+        "true",
+        "Sign-up and sign-in with e-mail and password. (Upstream's default is false.)",
+    ),
+    setting(
+        "emailAndPassword.disableSignUp",
+        None,
+        Boolean,
+        "false",
+        "Refuse new accounts; existing ones sign in.",
+    ),
+    setting(
+        "emailAndPassword.autoSignIn",
+        None,
+        Boolean,
+        "true",
+        "Sign-up also signs in. Off: a taken address cannot be told from a free one.",
+    ),
+    setting(
+        "emailAndPassword.minPasswordLength",
+        None,
+        Integer,
+        "8",
+        "In UTF-16 code units, as upstream counts.",
+    ),
+    setting(
+        "emailAndPassword.maxPasswordLength",
+        None,
+        Integer,
+        "128",
+        "In UTF-16 code units, as upstream counts.",
+    ),
+    setting(
+        "emailAndPassword.password.algorithm",
+        None,
+        Choice(&["argon2id", "scrypt"]),
+        "argon2id",
+        "How new passwords are hashed. `scrypt` is upstream's format: use it while a Better Auth Node server shares the database. Both are always verified.",
+    ),
+    setting(
+        "emailAndPassword.password.memoryKiB",
+        None,
+        Integer,
+        "19456",
+        "argon2id: memory of one hash, in KiB.",
+    ),
+    setting("emailAndPassword.password.iterations", None, Integer, "2", "argon2id: passes over the memory."),
+    setting("emailAndPassword.password.parallelism", None, Integer, "1", "argon2id: lanes."),
+    setting(
+        "emailAndPassword.password.threads",
+        None,
+        Integer,
+        "one for each core",
+        "Threads that hash; this bounds memory and processor use.",
+    ),
+    setting(
+        "emailAndPassword.password.queue",
+        None,
+        Integer,
+        "64",
+        "Hashes that may wait; beyond it requests answer 503 with Retry-After.",
+    ),
+    setting("session.expiresIn", None, Seconds, "7d", "Lifetime of a session."),
+    setting(
+        "session.updateAge",
+        None,
+        Seconds,
+        "1d",
+        "A session in use is extended when it is older than this.",
+    ),
+    setting(
+        "session.freshAge",
+        None,
+        Seconds,
+        "1d",
+        "How old a session may be for sensitive endpoints; 0 is any age.",
+    ),
+    setting("session.disableSessionRefresh", None, Boolean, "false", "Never extend sessions."),
+    setting(
+        "advanced.useSecureCookies",
+        None,
+        Boolean,
+        "true when the base URL is https",
+        "`Secure` cookies with the `__Secure-` prefix.",
+    ),
+    setting("advanced.cookiePrefix", None, Text, "better-auth", "The first part of every cookie name."),
+    setting(
+        "advanced.disableCSRFCheck",
+        None,
+        Boolean,
+        "false",
+        "Drop the Origin and fetch-metadata checks. Dangerous.",
+    ),
+    setting(
+        "advanced.disableOriginCheck",
+        None,
+        Boolean,
+        "false",
+        "Drop the checks of redirect targets, and of Origin. Dangerous.",
+    ),
+    setting(
+        "advanced.upstreamExact",
+        None,
+        Boolean,
+        "false",
+        "Add nothing that upstream does not send: no `jti` claim, no `Cache-Control: no-store` on answers with credentials.",
+    ),
+    setting(
+        "advanced.ipAddress.source",
+        None,
+        Choice(&["socket", "headers"]),
+        "socket",
+        "`socket`: the peer's address, and forwarding headers only from trusted proxies. `headers`: as upstream, never the peer's address.",
+    ),
+    setting(
+        "advanced.ipAddress.ipAddressHeaders",
+        None,
+        List,
+        "x-forwarded-for",
+        "Headers that may name the client.",
+    ),
+    setting(
+        "advanced.ipAddress.trustedProxies",
+        None,
+        List,
+        "none",
+        "Addresses or CIDR ranges of reverse proxies whose forwarding headers count.",
+    ),
+    setting(
+        "advanced.ipAddress.ipv6Subnet",
+        None,
+        Integer,
+        "64",
+        "IPv6 addresses are cut to this prefix length.",
+    ),
+    setting("advanced.ipAddress.disableIpTracking", None, Boolean, "false", "Store no address at all."),
+    setting("onAPIError.errorURL", None, Text, "none", "Where `/error` redirects, instead of our own page."),
+    setting(
+        "jwt.jwks.keyPairConfig.alg",
+        Some("JWT_ALG"),
+        Choice(&["EdDSA", "ES256", "RS256"]),
+        "EdDSA",
+        "The algorithm that signs tokens.",
+    ),
+    setting("jwt.jwks.keyPairConfig.modulusLength", None, Integer, "2048", "RS256: bits of a new key."),
+    setting(
+        "jwt.jwks.disablePrivateKeyEncryption",
+        None,
+        Boolean,
+        "false",
+        "Store new private keys in clear. Dangerous.",
+    ),
+    setting("jwt.jwt.issuer", Some("JWT_ISSUER"), Text, "the base URL's origin", "The `iss` claim."),
+    setting(
+        "jwt.jwt.audience",
+        Some("JWT_AUDIENCE"),
+        List,
+        "the base URL's origin",
+        "The `aud` claim: one text, or a list.",
+    ),
+    setting(
+        "jwt.jwt.expirationTime",
+        Some("JWT_EXPIRES_IN"),
+        Seconds,
+        "15m",
+        "Lifetime of a token. A number is seconds. (Upstream reads a number as an instant.)",
+    ),
+    setting(
+        "jwt.disableSettingJwtHeader",
+        None,
+        Boolean,
+        "false",
+        "No `set-auth-jwt` header on `/get-session`.",
+    ),
+    setting(
+        "bearer.requireSignature",
+        None,
+        Boolean,
+        "false",
+        "Refuse bearer session tokens that are not signed.",
+    ),
+];

@@ -1,0 +1,108 @@
+//! The HTTP seam: an endpoint is a path, and one async function from access and input to a reply.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::access::Access;
+use crate::call::{Call, Method};
+use crate::error::{Result, codes};
+use crate::input::{Fields, Input};
+use crate::reply::{Reply, Response};
+
+type Running = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+type Run = Box<dyn Fn(Call, Option<Value>) -> Running + Send + Sync>;
+
+/// The media types that an endpoint reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyTypes {
+    /// `application/json`.
+    Json,
+    /// `application/json` and `application/x-www-form-urlencoded`: a plain HTML form can post here, so the
+    /// fetch-metadata rule against cross-site logins applies too.
+    JsonAndForm,
+}
+
+/// One endpoint.
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path below the base path.
+    pub path: &'static str,
+    /// The name of the access type.
+    pub access: &'static str,
+    /// The media types of its body.
+    pub body: BodyTypes,
+    /// A valid example of its input.
+    pub sample: Value,
+    run: Run,
+}
+
+impl Endpoint {
+    /// A GET endpoint.
+    pub fn get<A, I, O, F, Fut>(path: &'static str, function: F) -> Self
+    where
+        A: Access,
+        I: Input,
+        O: Serialize + 'static,
+        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
+    {
+        Self::new(Method::Get, path, function)
+    }
+
+    /// A POST endpoint.
+    pub fn post<A, I, O, F, Fut>(path: &'static str, function: F) -> Self
+    where
+        A: Access,
+        I: Input,
+        O: Serialize + 'static,
+        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
+    {
+        Self::new(Method::Post, path, function)
+    }
+
+    /// This endpoint, also reading HTML forms.
+    #[must_use]
+    pub fn with_form(mut self) -> Self {
+        self.body = BodyTypes::JsonAndForm;
+        self
+    }
+
+    /// Order, as upstream's: read the whole input, then admit the caller, then run.
+    fn new<A, I, O, F, Fut>(method: Method, path: &'static str, function: F) -> Self
+    where
+        A: Access,
+        I: Input,
+        O: Serialize + 'static,
+        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
+    {
+        let run: Run = Box::new(move |call, body| {
+            Box::pin(async move {
+                let input = read::<I>(&call, body.as_ref())?;
+                let access = A::admit(call).await?;
+                Ok(function(access, input).await?.into_response())
+            })
+        });
+        Self { method, path, access: A::NAME, body: BodyTypes::Json, sample: I::sample(), run }
+    }
+
+    /// Runs the endpoint on a body that is parsed already.
+    pub(crate) async fn run(&self, call: Call, body: Option<Value>) -> Result<Response> {
+        (self.run)(call, body).await
+    }
+}
+
+fn read<I: Input>(call: &Call, body: Option<&Value>) -> Result<I> {
+    let config = &call.app.config;
+    let mut fields = Fields::new(body, &call.query, &config.origins, config.checks.redirects);
+    let input = I::read(&mut fields);
+    match (input, fields.problems()) {
+        (Some(input), None) => Ok(input),
+        (_, problems) => Err(codes::VALIDATION_ERROR.bad_request().saying(problems.unwrap_or_default())),
+    }
+}

@@ -1,0 +1,77 @@
+//! Queries on the `account` table.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Account, CREDENTIAL, NewAccount};
+use crate::features::user::User;
+use crate::id::Id;
+use crate::store::schema::{account, user};
+use crate::store::types::At;
+use crate::store::{Db, Result, on};
+use crate::wire::email::EmailAddress;
+
+impl Db {
+    /// Adds an account.
+    pub(crate) async fn insert_account(&mut self, row: &NewAccount) -> Result<()> {
+        on!(self, |conn| diesel::insert_into(account::table).values(row).execute(conn).await?);
+        Ok(())
+    }
+
+    /// The accounts of a user, oldest first.
+    pub(crate) async fn list_accounts(&mut self, owner: &Id<User>) -> Result<Vec<Account>> {
+        Ok(on!(self, |conn| account::table
+            .filter(account::user_id.eq(owner))
+            .order(account::created_at.asc())
+            .select(Account::as_select())
+            .load(conn)
+            .await?))
+    }
+
+    /// The user of an address together with the hash of its credential account, in one read.
+    pub(crate) async fn find_credential(
+        &mut self,
+        email: &EmailAddress,
+    ) -> Result<Option<(User, Option<String>)>> {
+        // Upstream's condition: the credential account is the one that names the user as its account id.
+        Ok(on!(self, |conn| user::table
+            .left_join(
+                account::table.on(account::user_id
+                    .eq(user::id)
+                    .and(account::provider_id.eq(CREDENTIAL))
+                    .and(account::account_id.eq(user::id)))
+            )
+            .filter(user::email.eq(email.as_str()))
+            .select((User::as_select(), account::password.nullable()))
+            .first::<(User, Option<String>)>(conn)
+            .await
+            .optional()?))
+    }
+
+    /// The hash of a user's credential account. The outer `None`: there is no such account.
+    pub(crate) async fn find_password(&mut self, owner: &Id<User>) -> Result<Option<Option<String>>> {
+        let query = account::table
+            .filter(account::user_id.eq(owner).and(account::provider_id.eq(CREDENTIAL)))
+            .select(account::password);
+        Ok(on!(self, |conn| query.first::<Option<String>>(conn).await.optional()?))
+    }
+
+    /// Replaces the hash `old` of a user's credential account. False: somebody else changed it meanwhile.
+    pub(crate) async fn replace_password(
+        &mut self,
+        owner: &Id<User>,
+        old: &str,
+        new: &str,
+        now: At,
+    ) -> Result<bool> {
+        let row = account::table.filter(
+            account::user_id
+                .eq(owner)
+                .and(account::provider_id.eq(CREDENTIAL))
+                .and(account::password.eq(old)),
+        );
+        let set = (account::password.eq(new), account::updated_at.eq(now));
+        let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
+        Ok(changed > 0)
+    }
+}

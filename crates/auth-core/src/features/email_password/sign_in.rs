@@ -1,0 +1,105 @@
+//! `/sign-in/email`.
+
+use auth_jose::Secret;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{check_known_password, codes};
+use crate::access::Public;
+use crate::error::Result;
+use crate::features::session::{Remember, Session, cookies};
+use crate::features::user::User;
+use crate::input::{Fields, Input};
+use crate::reply::Reply;
+use crate::wire::email::EmailAddress;
+use crate::wire::origin::RedirectTarget;
+
+/// What `/sign-in/email` takes.
+pub(super) struct SignInEmail {
+    email: String,
+    password: Secret<String>,
+    callback_url: Option<Callback>,
+    remember_me: Option<bool>,
+}
+
+/// A `callbackURL` that was sent.
+enum Callback {
+    /// The empty text: echoed, and nothing follows from it.
+    Empty,
+    To(RedirectTarget),
+}
+
+impl Input for SignInEmail {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut body = fields.object()?;
+        let (email, password) = (body.string("email"), body.string("password"));
+        let sent = body.optional_string("callbackURL");
+        let target = sent.and_then(|_| body.optional_redirect("callbackURL"));
+        let remember_me = body.optional_bool("rememberMe");
+        let callback_url = match (sent?, target?) {
+            (None, _) => None,
+            (Some(_), None) => Some(Callback::Empty),
+            (Some(_), Some(target)) => Some(Callback::To(target)),
+        };
+        Some(Self {
+            email: email?.to_owned(),
+            password: Secret::from(password?),
+            callback_url,
+            remember_me: remember_me?,
+        })
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({ "email": "ada@example.com", "password": "correct horse battery" })
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SignedIn {
+    redirect: bool,
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    user: User,
+}
+
+/// Checks the password and makes a session. An unknown address costs the same work as a wrong password.
+pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Reply<SignedIn>> {
+    if !cx.app.config.email_and_password.enabled {
+        return Err(codes::EMAIL_PASSWORD_DISABLED.bad_request());
+    }
+    let email = EmailAddress::parse(&input.email).ok_or_else(|| codes::INVALID_EMAIL.bad_request())?;
+    check_known_password(&cx.app, &input.password)?;
+
+    let found = cx.app.store.db().await?.find_credential(&email).await?;
+    let user = match found {
+        Some((user, Some(hash))) => cx.app.hasher.verify(hash, input.password).await?.then_some(user),
+        Some((_, None)) | None => {
+            cx.app.hasher.verify_nothing(input.password).await?;
+            None
+        }
+    };
+    let Some(user) = user else {
+        tracing::info!("sign-in refused: wrong address or password");
+        return Err(codes::INVALID_EMAIL_OR_PASSWORD.unauthorized());
+    };
+
+    let remember = Remember::from_body(input.remember_me);
+    let session = Session::new(&cx, &user, remember);
+    cx.app.store.db().await?.insert_session(&session).await?;
+    tracing::info!(user = %user.id, "signed in");
+    cookies::set(&cx, &session, remember);
+    cx.app.mark_credentials(&cx.out);
+
+    let (url, location) = match &input.callback_url {
+        None => (None, None),
+        Some(Callback::Empty) => (Some(String::new()), None),
+        Some(Callback::To(target)) => (Some(target.as_str().to_owned()), Some(target.to_location())),
+    };
+    let redirect = location.is_some();
+    let reply = Reply::ok(SignedIn { redirect, token: session.token, url, user });
+    Ok(match location {
+        Some(location) => reply.header("Location", location),
+        None => reply,
+    })
+}

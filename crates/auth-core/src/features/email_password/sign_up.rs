@@ -1,0 +1,121 @@
+//! `/sign-up/email`.
+
+use auth_jose::Secret;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{NewPassword, codes};
+use crate::access::Public;
+use crate::error::{Error, Result};
+use crate::features::account::{CREDENTIAL, NewAccount};
+use crate::features::session::{Remember, Session, cookies};
+use crate::features::user::User;
+use crate::id::Id;
+use crate::input::{Fields, Input};
+use crate::reply::Reply;
+use crate::store::StoreError;
+use crate::store::types::At;
+use crate::wire::email::EmailAddress;
+
+/// What `/sign-up/email` takes. Undeclared members are dropped: nobody sets their own id or role.
+pub(super) struct SignUpEmail {
+    name: String,
+    email: EmailAddress,
+    password: Secret<String>,
+    image: Option<String>,
+    remember_me: Option<bool>,
+}
+
+impl Input for SignUpEmail {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut body = fields.object_and_record()?;
+        let (name, email, password) = (body.string("name"), body.email("email"), body.non_empty("password"));
+        let (image, callback) = (body.optional_string("image"), body.optional_redirect("callbackURL"));
+        let remember_me = body.optional_bool("rememberMe");
+        // The target is used by the verification mail only; it is checked all the same.
+        callback?;
+        Some(Self {
+            name: name?.to_owned(),
+            email: email?,
+            password: Secret::from(password?),
+            image: image?.map(str::to_owned),
+            remember_me: remember_me?,
+        })
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({ "name": "Ada", "email": "ada@example.com", "password": "correct horse battery" })
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SignedUp {
+    token: Option<String>,
+    user: User,
+}
+
+/// Makes a user with a password, and signs them in unless `autoSignIn` is off.
+pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Reply<SignedUp>> {
+    let config = &cx.app.config.email_and_password;
+    if !config.enabled || config.disable_sign_up {
+        return Err(codes::EMAIL_PASSWORD_SIGN_UP_DISABLED.bad_request());
+    }
+    let password = NewPassword::check(&cx.app, input.password)?;
+    let is_taken = cx.app.store.db().await?.is_email_taken(&input.email).await?;
+    if is_taken && config.auto_sign_in {
+        return Err(codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.unprocessable());
+    }
+    let hash = cx.app.hasher.hash(password.0).await?;
+    let entropy = &*cx.app.entropy;
+    let user = User {
+        id: Id::random(entropy),
+        name: input.name,
+        email: input.email.as_str().to_owned(),
+        email_verified: false,
+        image: input.image,
+        created_at: At(cx.now),
+        updated_at: At(cx.now),
+    };
+    if is_taken {
+        // The same answer, after the same work, as for a free address.
+        return Ok(Reply::ok(SignedUp { token: None, user }));
+    }
+    let account = NewAccount {
+        id: Id::random(entropy),
+        account_id: user.id.as_str().to_owned(),
+        provider_id: CREDENTIAL,
+        user_id: user.id.clone(),
+        password: Some(hash),
+        created_at: At(cx.now),
+        updated_at: At(cx.now),
+    };
+    let remember = Remember::from_body(input.remember_me);
+    let session = config.auto_sign_in.then(|| Session::new(&cx, &user, remember));
+
+    let mut tx = cx.app.store.begin().await?;
+    match tx.insert_user(&user).await {
+        Err(StoreError::Duplicate(_)) => {
+            tx.rollback().await?;
+            return taken_meanwhile(config.auto_sign_in, user);
+        }
+        inserted => inserted?,
+    }
+    tx.insert_account(&account).await?;
+    if let Some(session) = &session {
+        tx.insert_session(session).await?;
+    }
+    tx.commit().await?;
+
+    tracing::info!(user = %user.id, "signed up");
+    if let Some(session) = &session {
+        cookies::set(&cx, session, remember);
+        cx.app.mark_credentials(&cx.out);
+    }
+    Ok(Reply::ok(SignedUp { token: session.map(|session| session.token), user }))
+}
+
+/// Another request took the address between our look and our insert.
+fn taken_meanwhile(tell: bool, user: User) -> Result<Reply<SignedUp>> {
+    let refusal: Error = codes::FAILED_TO_CREATE_USER.unprocessable();
+    if tell { Err(refusal) } else { Ok(Reply::ok(SignedUp { token: None, user })) }
+}

@@ -1,0 +1,10 @@
+//! Errors about tokens.
+
+use crate::error::ErrorCode;
+
+/// The server has no usable signing key yet; its log says why.
+pub(super) const NO_SIGNING_KEY: ErrorCode =
+    ErrorCode::new("AUTH-0070", "SERVICE_UNAVAILABLE", "No signing key is available, try again");
+
+/// All of them.
+pub(super) const ALL: &[ErrorCode] = &[NO_SIGNING_KEY];

@@ -1,0 +1,223 @@
+//! The keys in memory: the one that signs and the ones that are published.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use auth_jose::{Algorithm, KeyAlgorithm, KeyError, Secret, SigningKey, Timestamp};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::store::KeyRow;
+use crate::app::App;
+use crate::config::{JwtAlgorithm, JwtConfig};
+use crate::crypto::random;
+use crate::crypto::symmetric::SymmetricKey;
+use crate::store::types::At;
+use crate::store::{Store, StoreError};
+
+/// Upstream's `gracePeriod`: how long a key stays published after it has expired, in seconds.
+const GRACE_PERIOD: i64 = 30 * 86_400;
+
+/// Why no signing key could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Making a key.
+    #[error("cannot make a signing key: {0}")]
+    Key(#[from] KeyError),
+}
+
+/// A key as `keys list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The `kid` of its tokens.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops signing, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// Whether this server signs with it.
+    pub is_signing: bool,
+    /// Whether the configured secret opens its private part.
+    pub is_readable: bool,
+}
+
+/// The keys in memory.
+pub struct Keyring {
+    config: JwtConfig,
+    sealer: SymmetricKey,
+    state: RwLock<Arc<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    signing: Option<Arc<SigningKey>>,
+    published: Bytes,
+    keys: Vec<KeyInfo>,
+}
+
+impl Keyring {
+    pub(crate) fn new(config: &JwtConfig, secret: &Secret<String>) -> Self {
+        let state = RwLock::new(Arc::new(State::default()));
+        Self { config: config.clone(), sealer: SymmetricKey::new(secret), state }
+    }
+
+    /// The key that signs now.
+    pub(super) fn signing(&self) -> Option<Arc<SigningKey>> {
+        self.state().signing.clone()
+    }
+
+    /// The JWK set (RFC 7517) as it is served.
+    #[must_use]
+    pub fn published(&self) -> Bytes {
+        self.state().published.clone()
+    }
+
+    /// Every stored key, newest first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyInfo> {
+        self.state().keys.clone()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the stored keys, without making one. Called at start and in the background, so that keys of
+    /// other servers on the database are followed.
+    ///
+    /// # Errors
+    /// When the database does not answer; the keys in memory stay as they are.
+    pub async fn reload(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let rows = store.db().await?.list_keys().await?;
+        self.take_over(&rows, now);
+        Ok(())
+    }
+
+    /// Reads the stored keys and makes a signing key if there is none for the configured algorithm. Servers
+    /// that start together make one: the table is locked from the look to the insert.
+    ///
+    /// # Errors
+    /// When the database does not answer or no key can be made.
+    pub async fn load_or_create(&self, app: &App) -> Result<(), KeyringError> {
+        self.reload(&app.store, app.clock.now()).await?;
+        if self.signing().is_some() {
+            return Ok(());
+        }
+        // Made before the transaction: an RSA key takes a second.
+        let row = self.new_row(app)?;
+        let mut tx = app.store.begin().await?;
+        tx.lock_signing_keys().await?;
+        self.take_over(&tx.list_keys().await?, app.clock.now());
+        if self.signing().is_some() {
+            tx.rollback().await?;
+            return Ok(());
+        }
+        tx.insert_key(&row).await?;
+        let rows = tx.list_keys().await?;
+        tx.commit().await?;
+        self.take_over(&rows, app.clock.now());
+        tracing::info!(kid = row.id, alg = row.alg, "made a signing key");
+        Ok(())
+    }
+
+    fn new_row(&self, app: &App) -> Result<KeyRow, KeyError> {
+        let algorithm = match self.config.algorithm {
+            JwtAlgorithm::EdDsa => KeyAlgorithm::EdDsa,
+            JwtAlgorithm::Es256 => KeyAlgorithm::Es256,
+            JwtAlgorithm::Rs256 { modulus_bits } => KeyAlgorithm::Rs256 { modulus_bits },
+        };
+        let kid = random::alphanumeric(&*app.entropy, "row-id", 32);
+        let key = SigningKey::generate(algorithm, &kid)?;
+        let private = key.private_jwk();
+        let private_key = if self.config.encrypt_private_keys {
+            // Upstream stores the hex text as a JSON string.
+            Value::String(self.sealer.seal(&*app.entropy, private.expose())).to_string()
+        } else {
+            private.expose().clone()
+        };
+        let public = key.public_jwk();
+        Ok(KeyRow {
+            id: kid,
+            crv: public.get("crv").and_then(Value::as_str).map(str::to_owned),
+            public_key: Value::Object(public).to_string(),
+            private_key,
+            created_at: At(app.clock.now()),
+            expires_at: None,
+            alg: Some(key.algorithm().as_str().to_owned()),
+        })
+    }
+
+    /// Builds the new state whole, then swaps it in.
+    fn take_over(&self, rows: &[KeyRow], now: Timestamp) {
+        let mut state = State::default();
+        let mut published = Vec::new();
+        for row in rows {
+            let expires_at = row.expires_at.map(|at| at.0);
+            let alg = row.alg.clone().unwrap_or_else(|| self.algorithm().as_str().to_owned());
+            let key = self.open(row, &alg);
+            if let Err(reason) = &key {
+                tracing::warn!(kid = row.id, %reason, "a stored signing key cannot be used");
+            }
+            let is_live = expires_at.is_none_or(|at| at > now);
+            let fits = is_live && alg == self.algorithm().as_str() && key.is_ok();
+            let is_signing = fits && state.signing.is_none();
+            state.keys.push(KeyInfo {
+                kid: row.id.clone(),
+                alg: alg.clone(),
+                created_at: row.created_at.0,
+                expires_at,
+                is_signing,
+                is_readable: key.is_ok(),
+            });
+            if is_signing {
+                state.signing = key.ok().map(Arc::new);
+            }
+            if expires_at.is_none_or(|at| at.plus_seconds(GRACE_PERIOD) > now) {
+                published.extend(public_member(row, &alg));
+            }
+        }
+        state.published = Bytes::from(json!({ "keys": published }).to_string());
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        match self.config.algorithm {
+            JwtAlgorithm::EdDsa => Algorithm::EdDsa,
+            JwtAlgorithm::Es256 => Algorithm::Es256,
+            JwtAlgorithm::Rs256 { .. } => Algorithm::Rs256,
+        }
+    }
+
+    fn open(&self, row: &KeyRow, alg: &str) -> Result<SigningKey, String> {
+        let algorithm = alg.parse::<Algorithm>().map_err(|_| format!("unknown algorithm {alg:?}"))?;
+        let jwk = match serde_json::from_str(&row.private_key) {
+            Ok(Value::String(sealed)) => {
+                self.sealer.open(&sealed).map_err(|error| format!("its private part is sealed: {error}"))?
+            }
+            Ok(Value::Object(_)) => Secret::from(row.private_key.as_str()),
+            _ => return Err("its private part is not JSON".to_owned()),
+        };
+        SigningKey::from_private_jwk(jwk.expose(), algorithm, &row.id).map_err(|error| error.to_string())
+    }
+}
+
+/// The published form of a key: `{alg, crv?, ...public members, kid}`.
+fn public_member(row: &KeyRow, alg: &str) -> Option<Map<String, Value>> {
+    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    let Ok(Value::Object(public)) = serde_json::from_str::<Value>(&row.public_key) else {
+        tracing::warn!(kid = row.id, "a stored public key is not a JSON object; it is not published");
+        return None;
+    };
+    let mut member = Map::new();
+    member.insert("alg".to_owned(), alg.into());
+    if let Some(crv) = &row.crv {
+        member.insert("crv".to_owned(), crv.as_str().into());
+    }
+    member.extend(public.into_iter().filter(|(name, _)| !PRIVATE.contains(&name.as_str())));
+    member.insert("kid".to_owned(), row.id.as_str().into());
+    Some(member)
+}

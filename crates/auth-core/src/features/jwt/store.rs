@@ -1,0 +1,38 @@
+//! Queries on the `jwks` table. They run at start and in the background, never for a request.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::store::schema::jwks;
+use crate::store::types::At;
+use crate::store::{Db, Result, on};
+
+/// A row of the `jwks` table.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = jwks)]
+pub(super) struct KeyRow {
+    pub(super) id: String,
+    pub(super) public_key: String,
+    pub(super) private_key: String,
+    pub(super) created_at: At,
+    pub(super) expires_at: Option<At>,
+    pub(super) alg: Option<String>,
+    pub(super) crv: Option<String>,
+}
+
+impl Db {
+    /// Every key, newest first.
+    pub(super) async fn list_keys(&mut self) -> Result<Vec<KeyRow>> {
+        Ok(on!(self, |conn| jwks::table
+            .order((jwks::created_at.desc(), jwks::id.asc()))
+            .select(KeyRow::as_select())
+            .load(conn)
+            .await?))
+    }
+
+    /// Adds a key.
+    pub(super) async fn insert_key(&mut self, row: &KeyRow) -> Result<()> {
+        on!(self, |conn| diesel::insert_into(jwks::table).values(row).execute(conn).await?);
+        Ok(())
+    }
+}

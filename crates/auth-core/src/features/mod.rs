@@ -1,0 +1,66 @@
+//! The product on one screen: every feature, in order.
+
+pub mod account;
+pub mod bearer;
+pub mod email_password;
+pub mod jwt;
+pub mod session;
+pub mod system;
+pub mod user;
+
+use crate::config::Config;
+use crate::error::{self, ErrorCode};
+use crate::feature::Feature;
+
+/// The features that the configuration switches on.
+#[must_use]
+pub fn enabled(config: &Config) -> Vec<Feature> {
+    let mut features = vec![
+        system::feature(),
+        email_password::feature(),
+        session::feature(),
+        user::feature(),
+        account::feature(),
+    ];
+    if config.plugins.bearer {
+        features.push(bearer::feature());
+    }
+    if config.plugins.jwt {
+        features.push(jwt::feature());
+    }
+    features
+}
+
+/// Every error that this server can answer, by id. A feature that is off keeps its ids.
+#[must_use]
+pub fn error_codes() -> Vec<ErrorCode> {
+    let features = [
+        system::feature(),
+        email_password::feature(),
+        session::feature(),
+        user::feature(),
+        account::feature(),
+        bearer::feature(),
+        jwt::feature(),
+    ];
+    let mut codes: Vec<ErrorCode> = error::codes::ALL.to_vec();
+    codes.extend(features.iter().flat_map(|feature| feature.codes));
+    codes.sort_by_key(|code| code.id);
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_ids_are_unique_and_well_formed() {
+        let codes = error_codes();
+        let ids: std::collections::BTreeSet<_> = codes.iter().map(|code| code.id).collect();
+        assert_eq!(ids.len(), codes.len());
+        for id in ids {
+            let digits = id.strip_prefix("AUTH-").unwrap();
+            assert!(digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()), "{id}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The session endpoints.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Extend, Session, codes, cookies, resolve};
+use crate::access::{Fresh, Public, Sensitive, SignedIn};
+use crate::error::{Result, Status};
+use crate::feature::Feature;
+use crate::features::user::{Done, User};
+use crate::input::{Fields, Input};
+use crate::reply::Reply;
+
+pub(super) fn mount(feature: Feature) -> Feature {
+    feature
+        .get("/get-session", get_session)
+        .get("/session", get_session) // an alias that upstream does not have
+        .post("/get-session", post_get_session)
+        .get("/list-sessions", list_sessions)
+        .post("/revoke-session", revoke_session)
+        .post("/revoke-sessions", revoke_sessions)
+        .post("/revoke-other-sessions", revoke_other_sessions)
+        .post("/update-session", update_session)
+        .post("/sign-out", sign_out)
+}
+
+/// What `/get-session` takes.
+struct GetSession {
+    extend: Extend,
+}
+
+impl Input for GetSession {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let disable_refresh = fields.query_flag("disableRefresh")?;
+        Some(Self { extend: if disable_refresh { Extend::Never } else { Extend::WhenDue } })
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SessionAndUser {
+    session: Session,
+    user: User,
+}
+
+/// The caller's session and user, or `null`.
+async fn get_session(cx: Public, input: GetSession) -> Result<Reply<Option<SessionAndUser>>> {
+    no_store(&cx);
+    let found = resolve(&cx, input.extend).await?;
+    cookies::delete_cache(&cx);
+    if let Some((session, user)) = &found {
+        cx.app.hooks.after_get_session(&cx, session, user);
+    }
+    Ok(Reply::ok(found.map(|(session, user)| SessionAndUser { session, user })))
+}
+
+/// Upstream answers POST only where the refresh is deferred to it.
+async fn post_get_session(cx: Public, _input: ()) -> Result<Reply<()>> {
+    no_store(&cx);
+    Err(codes::METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED.with(Status::MethodNotAllowed))
+}
+
+fn no_store(cx: &Public) {
+    cx.out.header("Cache-Control", "no-store");
+    cx.out.header("Pragma", "no-cache");
+}
+
+/// The caller's live sessions, with their tokens.
+async fn list_sessions(cx: Fresh, _input: ()) -> Result<Reply<Vec<Session>>> {
+    let sessions = cx.app.store.db().await?.list_sessions(&cx.user.id, cx.now).await?;
+    cx.app.mark_credentials(&cx.out);
+    Ok(Reply::ok(sessions))
+}
+
+/// What `/revoke-session` takes.
+struct RevokeSession {
+    token: String,
+}
+
+impl Input for RevokeSession {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut body = fields.object()?;
+        Some(Self { token: body.string("token")?.to_owned() })
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({ "token": "0123456789abcdefghijklmnopqrstuv" })
+    }
+}
+
+/// Ends one of the caller's sessions. The answer does not tell whether the token was one.
+async fn revoke_session(cx: Sensitive, input: RevokeSession) -> Result<Reply<Done>> {
+    cx.app.store.db().await?.delete_own_session(&cx.user.id, &input.token).await?;
+    Ok(Reply::ok(Done { status: true }))
+}
+
+/// Ends all of the caller's sessions, this one too.
+async fn revoke_sessions(cx: Sensitive, _input: ()) -> Result<Reply<Done>> {
+    cx.app.store.db().await?.delete_sessions(&cx.user.id).await?;
+    Ok(Reply::ok(Done { status: true }))
+}
+
+/// Ends all of the caller's sessions but this one.
+async fn revoke_other_sessions(cx: Sensitive, _input: ()) -> Result<Reply<Done>> {
+    let mut db = cx.app.store.db().await?;
+    db.delete_other_sessions(&cx.user.id, &cx.session.id, cx.now).await?;
+    Ok(Reply::ok(Done { status: true }))
+}
+
+/// What `/update-session` takes: a record of declared session fields.
+struct UpdateSession;
+
+impl Input for UpdateSession {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.record().map(|_| Self)
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({})
+    }
+}
+
+/// Changes declared session fields. This version knows no additional fields, so there is never one to
+/// change; upstream's answer to that is this error.
+async fn update_session(_cx: SignedIn, _input: UpdateSession) -> Result<Reply<()>> {
+    Err(codes::NO_FIELDS_TO_UPDATE.bad_request())
+}
+
+/// What `/sign-out` takes. The members are for providers with a logout page; here only their types count.
+struct SignOut;
+
+impl Input for SignOut {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        if let Some(mut body) = fields.optional_object()? {
+            let callback = body.optional_string("callbackURL");
+            let redirect = body.optional_bool("disableRedirect");
+            let state = body.optional_string("state");
+            (callback?, redirect?, state?);
+        }
+        Some(Self)
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SignedOut {
+    success: bool,
+}
+
+/// Ends the request's session and removes its cookies. Works without a session too.
+async fn sign_out(cx: Public, _input: SignOut) -> Result<Reply<SignedOut>> {
+    if let Some(token) = &cx.session_token {
+        cx.app.store.db().await?.delete_session(token).await?;
+    }
+    cookies::delete_all(&cx);
+    Ok(Reply::ok(SignedOut { success: true }))
+}

@@ -1,0 +1,175 @@
+//! Sessions: the row, how a request's session is found and extended, and the endpoints.
+
+pub mod codes;
+pub(crate) mod cookies;
+mod endpoints;
+mod store;
+
+use auth_jose::Timestamp;
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::call::Call;
+use crate::crypto::random;
+use crate::error::Result;
+use crate::feature::Feature;
+use crate::features::user::User;
+use crate::id::Id;
+use crate::store::schema::session;
+use crate::store::types::At;
+
+/// A session of rememberMe: false ends after a day, whatever `session.expiresIn` says.
+const FORGOTTEN_EXPIRES_IN: i64 = 86_400;
+
+/// A row of the `session` table.
+///
+/// The token is stored as upstream stores it, so that a Node server can share the database.
+#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = session)]
+pub struct Session {
+    /// The id.
+    pub id: Id<Session>,
+    pub(crate) expires_at: At,
+    pub(crate) token: String,
+    pub(crate) created_at: At,
+    pub(crate) updated_at: At,
+    pub(crate) ip_address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) user_id: Id<User>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a session outlives the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remember {
+    /// It does.
+    Yes,
+    /// It ends with the browser, and after a day at the latest.
+    No,
+    /// As the request's cookies say.
+    AsBefore,
+}
+
+impl Remember {
+    /// The meaning of the body's `rememberMe`.
+    pub(crate) fn from_body(flag: Option<bool>) -> Self {
+        if flag == Some(false) { Self::No } else { Self::Yes }
+    }
+}
+
+impl Session {
+    /// A new session for `user`, made by this request. Not stored yet.
+    pub(crate) fn new(call: &Call, user: &User, remember: Remember) -> Self {
+        let entropy = &*call.app.entropy;
+        let lifetime = match remember {
+            Remember::No => FORGOTTEN_EXPIRES_IN,
+            Remember::Yes | Remember::AsBefore => call.app.config.session.expires_in,
+        };
+        let agent = call.request.header("user-agent").map(std::borrow::Cow::into_owned);
+        Self {
+            id: Id::random(entropy),
+            expires_at: At(call.now.plus_seconds(lifetime)),
+            token: random::alphanumeric(entropy, "session-token", 32),
+            created_at: At(call.now),
+            updated_at: At(call.now),
+            ip_address: Some(call.client_ip().unwrap_or_default()),
+            user_agent: Some(agent.unwrap_or_default()),
+            user_id: user.id.clone(),
+        }
+    }
+
+    /// The token that clients send.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// When the session was made.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at.0
+    }
+}
+
+impl Serialize for Session {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct View<'a> {
+            expires_at: Timestamp,
+            token: &'a str,
+            created_at: Timestamp,
+            updated_at: Timestamp,
+            ip_address: &'a str,
+            user_agent: &'a str,
+            user_id: &'a str,
+            id: &'a str,
+        }
+        View {
+            expires_at: self.expires_at.0,
+            token: &self.token,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            ip_address: self.ip_address.as_deref().unwrap_or_default(),
+            user_agent: self.user_agent.as_deref().unwrap_or_default(),
+            user_id: self.user_id.as_str(),
+            id: self.id.as_str(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Whether reading a session may extend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extend {
+    /// It is extended when it is older than `session.updateAge`.
+    WhenDue,
+    /// It is not.
+    Never,
+}
+
+/// The request's session and user, in one read. A dead session's cookies are removed and its row deleted.
+pub(crate) async fn resolve(call: &Call, extend: Extend) -> Result<Option<(Session, User)>> {
+    let Some(token) = &call.session_token else { return Ok(None) };
+    let mut db = call.app.store.db().await?;
+    let Some((mut session, user)) = db.find_session(token).await? else {
+        cookies::delete_all(call);
+        return Ok(None);
+    };
+    if session.expires_at.0 < call.now {
+        db.delete_session(token).await?;
+        cookies::delete_all(call);
+        return Ok(None);
+    }
+    if extend == Extend::WhenDue && is_due(call, &session) {
+        session.expires_at = At(call.now.plus_seconds(call.app.config.session.expires_in));
+        session.updated_at = At(call.now);
+        if !db.extend_session(&session.id, session.expires_at.0, call.now).await? {
+            // Revoked between the read and the write.
+            cookies::delete_all(call);
+            return Ok(None);
+        }
+        cookies::set(call, &session, Remember::Yes);
+    }
+    Ok(Some((session, user)))
+}
+
+fn is_due(call: &Call, session: &Session) -> bool {
+    let config = &call.app.config.session;
+    let due = session.expires_at.0.plus_seconds(config.update_age - config.expires_in);
+    config.refresh && due <= call.now && !cookies::is_forgotten(call)
+}
+
+/// The feature's endpoints and errors.
+#[must_use]
+pub fn feature() -> Feature {
+    endpoints::mount(Feature::new("session")).codes(codes::ALL)
+}

@@ -1,0 +1,142 @@
+//! Users: the row, its wire form, `/update-user`.
+
+pub mod codes;
+mod store;
+
+use auth_jose::Timestamp;
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::access::SignedIn;
+use crate::error::Result;
+use crate::feature::Feature;
+use crate::features::session;
+use crate::id::Id;
+use crate::input::{Fields, Input};
+use crate::pipeline::is_truthy;
+use crate::reply::Reply;
+use crate::store::schema::user;
+use crate::store::types::At;
+pub use store::UserPatch;
+
+/// A row of the `user` table.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = user)]
+pub struct User {
+    /// The id: the subject of tokens.
+    pub id: Id<User>,
+    /// The name to show.
+    pub name: String,
+    /// The address, in lower case.
+    pub email: String,
+    /// Whether the address is proven.
+    pub email_verified: bool,
+    /// A picture's URL.
+    pub image: Option<String>,
+    pub(crate) created_at: At,
+    pub(crate) updated_at: At,
+}
+
+/// A user on the wire.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserView<'a> {
+    name: &'a str,
+    email: &'a str,
+    email_verified: bool,
+    image: Option<&'a str>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    id: &'a str,
+}
+
+impl User {
+    /// The user as clients see it.
+    #[must_use]
+    pub fn view(&self) -> UserView<'_> {
+        UserView {
+            name: &self.name,
+            email: &self.email,
+            email_verified: self.email_verified,
+            image: self.image.as_deref(),
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            id: self.id.as_str(),
+        }
+    }
+}
+
+impl Serialize for User {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.view().serialize(serializer)
+    }
+}
+
+/// The feature's endpoints and errors.
+#[must_use]
+pub fn feature() -> Feature {
+    Feature::new("user").post("/update-user", update_user).codes(codes::ALL)
+}
+
+/// `{status: true}`.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// Always true.
+    pub status: bool,
+}
+
+/// What `/update-user` takes. Other members are ignored, as upstream ignores undeclared fields.
+struct UpdateUser {
+    wants_email: bool,
+    name: Option<String>,
+    image: Option<Option<String>>,
+}
+
+impl Input for UpdateUser {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let members = fields.record()?;
+        let name = match members.get("name") {
+            None => None,
+            Some(value) => Some(as_column_text(value).or_else(|| fields.not_text("name", value))?),
+        };
+        let image = match members.get("image") {
+            None => None,
+            Some(Value::Null) => Some(None),
+            Some(value) => Some(Some(as_column_text(value).or_else(|| fields.not_text("image", value))?)),
+        };
+        Some(Self { wants_email: wants_email(members), name, image })
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({ "name": "Ada" })
+    }
+}
+
+fn wants_email(members: &Map<String, Value>) -> bool {
+    members.get("email").is_some_and(is_truthy)
+}
+
+/// Upstream does not check these types: numbers and booleans reach the text column in their text form.
+fn as_column_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Changes the caller's name and picture.
+async fn update_user(cx: SignedIn, input: UpdateUser) -> Result<Reply<Done>> {
+    if input.wants_email {
+        return Err(codes::EMAIL_CAN_NOT_BE_UPDATED.bad_request());
+    }
+    if input.name.is_none() && input.image.is_none() {
+        return Err(codes::NO_FIELDS_TO_UPDATE.bad_request());
+    }
+    let patch = UserPatch { name: input.name, image: input.image, updated_at: At(cx.now) };
+    cx.app.store.db().await?.update_user(&cx.user.id, &patch).await?;
+    session::cookies::set(&cx, &cx.session, session::Remember::AsBefore);
+    Ok(Reply::ok(Done { status: true }))
+}

@@ -1,0 +1,39 @@
+//! The events that a feature may join. They are typed and few; no feature matches paths.
+
+use crate::call::Call;
+use crate::features::session::Session;
+use crate::features::user::User;
+
+/// The events a feature joins; absent ones cost nothing.
+#[derive(Default, Clone, Copy)]
+pub struct Hooks {
+    /// Before anything looks at the request's session: may set its session token.
+    pub before_session: Option<fn(&mut Call)>,
+    /// `/get-session` answers with this session: may add headers.
+    pub after_get_session: Option<fn(&Call, &Session, &User)>,
+    /// The endpoint has answered, well or not: may add headers.
+    pub before_response: Option<fn(&Call)>,
+}
+
+/// The joined events of all features, in the features' order.
+#[derive(Default)]
+pub(crate) struct HookList(Vec<Hooks>);
+
+impl HookList {
+    pub(crate) fn push(&mut self, hooks: Hooks) {
+        self.0.push(hooks);
+    }
+
+    pub(crate) fn before_session(&self, call: &mut Call) {
+        self.0.iter().filter_map(|hooks| hooks.before_session).for_each(|hook| hook(call));
+    }
+
+    pub(crate) fn after_get_session(&self, call: &Call, session: &Session, user: &User) {
+        let hooks = self.0.iter().filter_map(|hooks| hooks.after_get_session);
+        hooks.for_each(|hook| hook(call, session, user));
+    }
+
+    pub(crate) fn before_response(&self, call: &Call) {
+        self.0.iter().filter_map(|hooks| hooks.before_response).for_each(|hook| hook(call));
+    }
+}

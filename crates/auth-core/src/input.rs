@@ -1,0 +1,226 @@
+//! Reading an endpoint's input. Every problem is collected, in upstream's words and order.
+
+use serde_json::{Map, Value};
+
+use crate::wire::email::EmailAddress;
+use crate::wire::origin::{RedirectTarget, TrustedOrigins};
+use crate::wire::query::{Query, QueryValue};
+
+/// What an endpoint takes. The whole form is checked before the caller's session is.
+pub trait Input: Sized + Send + 'static {
+    /// Reads the input. `None` stands for "problems were recorded".
+    fn read(fields: &mut Fields<'_>) -> Option<Self>;
+
+    /// A valid example, for the documents and for the test that walks every endpoint.
+    fn sample() -> Value;
+}
+
+/// Endpoints without input ignore the query and any body.
+impl Input for () {
+    fn read(_: &mut Fields<'_>) -> Option<Self> {
+        Some(())
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
+/// Reads members of the body and query and records what is wrong with them.
+pub struct Fields<'a> {
+    body: Option<&'a Value>,
+    query: &'a Query,
+    origins: &'a TrustedOrigins,
+    check_redirects: bool,
+    issues: Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(
+        body: Option<&'a Value>,
+        query: &'a Query,
+        origins: &'a TrustedOrigins,
+        check_redirects: bool,
+    ) -> Self {
+        Self { body, query, origins, check_redirects, issues: Vec::new() }
+    }
+
+    /// The recorded problems as one message, if there are any.
+    pub(crate) fn problems(self) -> Option<String> {
+        (!self.issues.is_empty()).then(|| self.issues.join("; "))
+    }
+
+    /// The body must be an object.
+    pub fn object(&mut self) -> Option<Object<'_, 'a>> {
+        let members = self.members("object")?;
+        Some(Object { members, fields: self })
+    }
+
+    /// The body must be an object; upstream joins two schemas here and reports both.
+    pub fn object_and_record(&mut self) -> Option<Object<'_, 'a>> {
+        let members = self.members("object");
+        if members.is_none() {
+            self.members("record");
+        }
+        Some(Object { members: members?, fields: self })
+    }
+
+    /// The body must be a record of any members.
+    pub fn record(&mut self) -> Option<&'a Map<String, Value>> {
+        self.members("record")
+    }
+
+    /// The body may be absent; if present it must be an object.
+    pub fn optional_object(&mut self) -> Option<Option<Object<'_, 'a>>> {
+        if self.body.is_none() {
+            return Some(None);
+        }
+        self.object().map(Some)
+    }
+
+    fn members(&mut self, expected: &str) -> Option<&'a Map<String, Value>> {
+        let members = self.body.and_then(Value::as_object);
+        if members.is_none() {
+            self.issues.push(format!(
+                "[body] Invalid input: expected {expected}, received {}",
+                type_name(self.body)
+            ));
+        }
+        members
+    }
+
+    /// Records that a member should have been text.
+    pub fn not_text<T>(&mut self, name: &str, value: &Value) -> Option<T> {
+        let received = type_name(Some(value));
+        self.issues.push(format!("[body.{name}] Invalid input: expected string, received {received}"));
+        None
+    }
+
+    /// A flag of the query by JavaScript's truthiness: any text but the empty one is true, even `false`.
+    pub fn query_flag(&mut self, name: &str) -> Option<bool> {
+        match self.query.one(name) {
+            QueryValue::Missing => Some(false),
+            QueryValue::One(text) => Some(!text.is_empty()),
+            QueryValue::Many => Some(true),
+        }
+    }
+
+    /// The text of a name that stands in the query once.
+    pub fn query_lenient(&mut self, name: &str) -> Option<String> {
+        self.query.one(name).text().map(str::to_owned)
+    }
+
+    /// A text of the query that may be absent.
+    pub fn query_text(&mut self, name: &str) -> Option<Option<String>> {
+        match self.query.one(name) {
+            QueryValue::Missing => Some(None),
+            QueryValue::One(text) => Some(Some(text.to_owned())),
+            QueryValue::Many => {
+                let issue = format!("[query.{name}] Invalid input: expected string, received array");
+                self.issues.push(issue);
+                None
+            }
+        }
+    }
+}
+
+/// The members of an object body.
+pub struct Object<'f, 'a> {
+    members: &'a Map<String, Value>,
+    fields: &'f mut Fields<'a>,
+}
+
+impl<'a> Object<'_, 'a> {
+    fn issue(&mut self, name: &str, text: &str) {
+        self.fields.issues.push(format!("[body.{name}] {text}"));
+    }
+
+    fn wrong_type(&mut self, name: &str, expected: &str) {
+        let received = type_name(self.members.get(name));
+        self.issue(name, &format!("Invalid input: expected {expected}, received {received}"));
+    }
+
+    /// A required text.
+    pub fn string(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.members.get(name).and_then(Value::as_str);
+        if text.is_none() {
+            self.wrong_type(name, "string");
+        }
+        text
+    }
+
+    /// A required text that is not empty.
+    pub fn non_empty(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.string(name)?;
+        if text.is_empty() {
+            self.issue(name, "Too small: expected string to have >=1 characters");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A required e-mail address.
+    pub fn email(&mut self, name: &str) -> Option<EmailAddress> {
+        let text = self.string(name)?;
+        let email = EmailAddress::parse(text);
+        if email.is_none() {
+            self.issue(name, "Invalid email address");
+        }
+        email
+    }
+
+    /// A text that may be absent. `null` is not absent.
+    pub fn optional_string(&mut self, name: &str) -> Option<Option<&'a str>> {
+        match self.members.get(name) {
+            None => Some(None),
+            Some(Value::String(text)) => Some(Some(text)),
+            Some(_) => {
+                self.wrong_type(name, "string");
+                None
+            }
+        }
+    }
+
+    /// A boolean that may be absent. `null` is not absent.
+    pub fn optional_bool(&mut self, name: &str) -> Option<Option<bool>> {
+        match self.members.get(name) {
+            None => Some(None),
+            Some(Value::Bool(flag)) => Some(Some(*flag)),
+            Some(_) => {
+                self.wrong_type(name, "boolean");
+                None
+            }
+        }
+    }
+
+    /// A redirect target that may be absent. The pipeline has refused untrusted ones already with
+    /// upstream's code; this is the type that proves it.
+    pub fn optional_redirect(&mut self, name: &str) -> Option<Option<RedirectTarget>> {
+        let Some(text) = self.optional_string(name)? else { return Some(None) };
+        if text.is_empty() {
+            return Some(None);
+        }
+        let target = if self.fields.check_redirects {
+            self.fields.origins.redirect(text)
+        } else {
+            Some(RedirectTarget::allowed_by_configuration(text))
+        };
+        if target.is_none() {
+            self.issue(name, "Invalid URL");
+        }
+        target.map(Some)
+    }
+}
+
+/// The name that upstream's validator gives to a value's type.
+fn type_name(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "undefined",
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Number(_)) => "number",
+        Some(Value::String(_)) => "string",
+        Some(Value::Array(_)) => "array",
+        Some(Value::Object(_)) => "object",
+    }
+}

@@ -1,0 +1,54 @@
+//! From a raw path to an endpoint. Paths match byte for byte: no decoding, no trailing slash, no `//`.
+
+use std::collections::HashMap;
+
+use crate::call::Method;
+use crate::endpoint::Endpoint;
+
+/// Every endpoint that is served, by method and path.
+pub struct Router {
+    base_path: String,
+    endpoints: Vec<Endpoint>,
+    by_path: HashMap<(Method, &'static str), usize>,
+}
+
+/// Two features claim one path.
+#[derive(Debug, thiserror::Error)]
+#[error("{method} {path} is claimed by two features")]
+pub struct PathTaken {
+    method: &'static str,
+    path: &'static str,
+}
+
+impl Router {
+    /// Mounts `endpoints` below `base_path`, without those whose path is disabled.
+    ///
+    /// # Errors
+    /// [`PathTaken`] when two endpoints have the same method and path.
+    pub fn new(base_path: &str, disabled: &[String], endpoints: Vec<Endpoint>) -> Result<Self, PathTaken> {
+        let is_on =
+            |endpoint: &Endpoint| !disabled.iter().any(|path| path.trim_end_matches('/') == endpoint.path);
+        let endpoints: Vec<Endpoint> = endpoints.into_iter().filter(is_on).collect();
+        let mut by_path = HashMap::new();
+        for (index, endpoint) in endpoints.iter().enumerate() {
+            if by_path.insert((endpoint.method, endpoint.path), index).is_some() {
+                return Err(PathTaken { method: endpoint.method.as_str(), path: endpoint.path });
+            }
+        }
+        Ok(Self { base_path: base_path.to_owned(), endpoints, by_path })
+    }
+
+    /// The endpoint of a raw, undecoded request path.
+    #[must_use]
+    pub fn find(&self, method: Method, raw_path: &str) -> Option<&Endpoint> {
+        let path = raw_path.strip_prefix(self.base_path.as_str())?;
+        let index = self.by_path.get(&(method, path))?;
+        self.endpoints.get(*index)
+    }
+
+    /// Every endpoint, in the features' order.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+}

@@ -1,0 +1,202 @@
+//! Storage: one concrete store, each query written once, on every database.
+//!
+//! [`Store`] hands out connections, [`Db`] is one connection, and the `on!` macro runs a query on whichever
+//! database is behind it. Queries live in `features/*/store.rs` as methods of [`Db`]. Ids and times are made
+//! by us, so no query needs `RETURNING`, `now()` or a default; single-use rows are guarded by the number of
+//! affected rows. MySQL joins as a third variant of [`Store`], [`Db`] and `on!`, without a second query text.
+
+mod dialect;
+pub mod migrate;
+pub(crate) mod schema;
+pub(crate) mod types;
+
+use std::time::Duration;
+
+use diesel_async::pooled_connection::bb8::{Pool, PooledConnection, RunError};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
+};
+
+use crate::config::{DatabaseConfig, DatabaseUrl};
+#[cfg(feature = "sqlite")]
+use dialect::SqliteConn;
+
+/// Why a query or a checkout failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection within the acquire time-out, or the database does not answer.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A unique index already holds the value.
+    #[error("the row exists already ({0})")]
+    Duplicate(String),
+    /// Any other failure of a statement.
+    #[error("query failed: {0}")]
+    Query(diesel::result::Error),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::DatabaseErrorKind as Kind;
+        use diesel::result::Error as E;
+        match error {
+            E::DatabaseError(Kind::UniqueViolation, info) => {
+                Self::Duplicate(info.constraint_name().unwrap_or("unnamed").to_owned())
+            }
+            E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            E::BrokenTransactionManager => Self::Unavailable("the connection broke".to_owned()),
+            E::DatabaseError(_, ref info) if dialect::is_unavailable(info.message()) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            other => Self::Query(other),
+        }
+    }
+}
+
+impl From<RunError> for StoreError {
+    fn from(error: RunError) -> Self {
+        Self::Unavailable(match error {
+            RunError::TimedOut => "no connection became free in time".to_owned(),
+            RunError::User(error) => error.to_string(),
+        })
+    }
+}
+
+/// What a store call answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A pool of connections to the configured database.
+///
+/// Each server worker makes its own (`Store::open`), so that a connection's socket, its driver task and the
+/// requests that use it live on one thread.
+#[derive(Clone)]
+pub enum Store {
+    /// SQLite, in this process.
+    #[cfg(feature = "sqlite")]
+    Sqlite(Pool<SqliteConn>),
+    /// A PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(Pool<diesel_async::AsyncPgConnection>),
+}
+
+/// One connection, in autocommit mode or inside a transaction.
+pub enum Db {
+    /// SQLite, in this process.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PooledConnection<'static, SqliteConn>),
+    /// A PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(PooledConnection<'static, diesel_async::AsyncPgConnection>),
+}
+
+/// Runs one query block on whichever database is behind `$db`.
+macro_rules! on {
+    ($db:expr, |$conn:ident| $query:expr) => {
+        match $db {
+            #[cfg(feature = "sqlite")]
+            $crate::store::Db::Sqlite(c) => {
+                let $conn = &mut **c;
+                $query
+            }
+            #[cfg(feature = "postgres")]
+            $crate::store::Db::Postgres(c) => {
+                let $conn = &mut **c;
+                $query
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+impl Store {
+    /// A pool of at most `size` connections; they are made when they are first needed, on the runtime of
+    /// the caller.
+    #[must_use]
+    pub fn open(config: &DatabaseConfig, size: u32) -> Self {
+        match &config.url {
+            #[cfg(feature = "sqlite")]
+            DatabaseUrl::Sqlite(path) => {
+                let mut manager = manager_config::<SqliteConn>();
+                manager.custom_setup = Box::new(|url| Box::pin(dialect::connect_sqlite(url)));
+                Self::Sqlite(pool(config, size, path.to_string_lossy().as_ref(), manager))
+            }
+            #[cfg(feature = "postgres")]
+            DatabaseUrl::Postgres(url) => {
+                let mut manager = manager_config::<diesel_async::AsyncPgConnection>();
+                let timeout = config.query_timeout;
+                manager.custom_setup = Box::new(move |url| Box::pin(dialect::connect_postgres(url, timeout)));
+                Self::Postgres(pool(config, size, url.expose(), manager))
+            }
+        }
+    }
+
+    /// One connection in autocommit mode.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when none is free within the acquire time-out.
+    pub async fn db(&self) -> Result<Db> {
+        Ok(match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pool) => Db::Sqlite(pool.get_owned().await?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => Db::Postgres(pool.get_owned().await?),
+        })
+    }
+
+    /// One connection inside a new transaction. Dropped without [`Db::commit`], it rolls back.
+    ///
+    /// Rule: await nothing but queries of this connection before the commit.
+    ///
+    /// # Errors
+    /// As [`Store::db`].
+    pub async fn begin(&self) -> Result<Db> {
+        let mut db = self.db().await?;
+        dialect::begin(&mut db).await?;
+        Ok(db)
+    }
+}
+
+impl Db {
+    /// Makes the transaction's effects permanent.
+    ///
+    /// # Errors
+    /// When the database refuses; nothing of the transaction is kept then.
+    pub async fn commit(mut self) -> Result<()> {
+        dialect::commit(&mut self).await
+    }
+
+    /// Takes the transaction back and keeps the connection in the pool.
+    ///
+    /// # Errors
+    /// When the database does not answer; the connection is thrown away then, which rolls back as well.
+    pub async fn rollback(mut self) -> Result<()> {
+        dialect::rollback(&mut self).await
+    }
+}
+
+/// Checks a pooled connection by the driver's own state: no round trip, and no failed request after the
+/// database restarts.
+fn manager_config<C: PoolableConnection + 'static>() -> ManagerConfig<C> {
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::CustomFunction(Box::new(|conn: &mut C| {
+        let broken = conn.is_broken();
+        Box::pin(
+            async move { if broken { Err(diesel::result::Error::BrokenTransactionManager) } else { Ok(()) } },
+        )
+    }));
+    config
+}
+
+fn pool<C>(config: &DatabaseConfig, size: u32, url: &str, manager: ManagerConfig<C>) -> Pool<C>
+where
+    C: PoolableConnection + 'static,
+    AsyncDieselConnectionManager<C>: bb8::ManageConnection<Connection = C>,
+{
+    Pool::builder()
+        .max_size(size.max(1))
+        .connection_timeout(config.acquire_timeout.max(Duration::from_millis(1)))
+        .test_on_check_out(true)
+        .build_unchecked(AsyncDieselConnectionManager::new_with_config(url, manager))
+}

@@ -1,0 +1,97 @@
+//! One `table!` for each Better Auth table, shared by every database. Names are upstream's.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::store::types::Instant;
+
+    user (id) {
+        id -> Text,
+        name -> Text,
+        email -> Text,
+        #[sql_name = "emailVerified"]
+        email_verified -> Bool,
+        image -> Nullable<Text>,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "updatedAt"]
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::types::Instant;
+
+    session (id) {
+        id -> Text,
+        #[sql_name = "expiresAt"]
+        expires_at -> Instant,
+        token -> Text,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "updatedAt"]
+        updated_at -> Instant,
+        #[sql_name = "ipAddress"]
+        ip_address -> Nullable<Text>,
+        #[sql_name = "userAgent"]
+        user_agent -> Nullable<Text>,
+        #[sql_name = "userId"]
+        user_id -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::types::Instant;
+
+    account (id) {
+        id -> Text,
+        #[sql_name = "accountId"]
+        account_id -> Text,
+        #[sql_name = "providerId"]
+        provider_id -> Text,
+        #[sql_name = "userId"]
+        user_id -> Text,
+        #[sql_name = "accessToken"]
+        access_token -> Nullable<Text>,
+        #[sql_name = "refreshToken"]
+        refresh_token -> Nullable<Text>,
+        #[sql_name = "idToken"]
+        id_token -> Nullable<Text>,
+        #[sql_name = "accessTokenExpiresAt"]
+        access_token_expires_at -> Nullable<Instant>,
+        #[sql_name = "refreshTokenExpiresAt"]
+        refresh_token_expires_at -> Nullable<Instant>,
+        scope -> Nullable<Text>,
+        password -> Nullable<Text>,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "updatedAt"]
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::types::Instant;
+
+    jwks (id) {
+        id -> Text,
+        #[sql_name = "publicKey"]
+        public_key -> Text,
+        #[sql_name = "privateKey"]
+        private_key -> Text,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "expiresAt"]
+        expires_at -> Nullable<Instant>,
+        alg -> Nullable<Text>,
+        crv -> Nullable<Text>,
+    }
+}
+
+joinable!(session -> user (user_id));
+joinable!(account -> user (user_id));
+allow_tables_to_appear_in_same_query!(user, session, account);

@@ -1,0 +1,92 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An auth server that speaks Better Auth's HTTP protocol.
+///
+/// Without a command it serves. Without any configuration it is a development server: SQLite in ./auth.db, a
+/// secret made at the first start, http://localhost:3000/api/auth. Settings come from auth.toml (or auth.json)
+/// and the environment; docs/configuration.md lists them.
+#[derive(Debug, Parser)]
+#[command(name = "auth-server", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file (TOML, or JSON by its ending). Default: ./auth.toml or ./auth.json if there is one.
+    #[arg(long, global = true, value_name = "FILE", env = "AUTH_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve requests until SIGTERM or SIGINT (the default).
+    Serve,
+    /// Bring the database's tables up to date, then exit. Nothing is ever dropped or retyped.
+    Migrate(Migrate),
+    /// Check the configuration and print what was understood, without secrets. Exits 1 with every problem.
+    CheckConfig,
+    /// Look at the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print a new secret for BETTER_AUTH_SECRET: 32 random bytes in base64.
+    GenSecret(GenSecret),
+    /// Print the next free error ids of a prefix, such as EX-0001.
+    GenErrorCode(GenErrorCode),
+    /// Write the documents that come from code, or check that they are up to date.
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Print the SQL that would run, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// List every stored key: id, algorithm, times, whether it signs and whether the secret opens it.
+    List,
+}
+
+/// Options of `gen-secret`.
+#[derive(Debug, Args)]
+pub struct GenSecret {
+    /// Print the SHA-512 of this phrase in hex instead. The same phrase gives the same secret: whoever
+    /// guesses it has your secret.
+    #[arg(short = 'i', long, value_name = "PHRASE")]
+    pub input: Option<String>,
+}
+
+/// Options of `gen-error-code`.
+#[derive(Debug, Args)]
+pub struct GenErrorCode {
+    /// The prefix: capital letters and digits, such as EX.
+    #[arg(short, long)]
+    pub prefix: String,
+    /// How many ids to print.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub amount: u32,
+    /// Also continue after the highest id of the prefix in these files or folders (your own error tables).
+    #[arg(long, value_name = "PATH")]
+    pub registered_in: Vec<PathBuf>,
+}
+
+/// Options of `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Fail if a document is not up to date, and write nothing.
+    #[arg(long)]
+    pub check: bool,
+    /// The project's folder.
+    #[arg(long, default_value = ".")]
+    pub root: PathBuf,
+}

@@ -1,0 +1,89 @@
+//! The commands, one module each.
+
+mod gen_error_code;
+mod gen_secret;
+mod generate;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use auth_core::app::Shared;
+use auth_core::config::Config;
+use auth_core::store::Store;
+use auth_core::store::migrate::Mode;
+use auth_jose::{OsEntropy, SystemClock};
+
+use crate::cli::{Cli, Command, Keys};
+use crate::{serve, telemetry};
+
+/// Runs the command of `cli`.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn run(cli: Cli) -> Result<ExitCode, String> {
+    let file = cli.config.as_deref();
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let config = settings::load(file)?;
+            telemetry::start(config.production);
+            let secret = settings::secret(&config)?;
+            serve::run(config, &secret)
+        }
+        Command::Migrate(options) => {
+            let config = settings::load(file)?;
+            telemetry::start(config.production);
+            migrate(&config, options.dry_run)
+        }
+        Command::CheckConfig => {
+            println!("{:#?}", settings::load(file)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Keys(Keys::List) => list_keys(settings::load(file)?),
+        Command::GenSecret(options) => Ok(gen_secret::run(&options)),
+        Command::GenErrorCode(options) => gen_error_code::run(&options),
+        Command::Generate(options) => generate::run(&options),
+    }
+}
+
+fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
+    let mode = if dry_run { Mode::DryRun } else { Mode::Apply };
+    let pending = serve::runtime()?.block_on(serve::migrate_when_there(config, mode))?;
+    let url = &config.database.url;
+    if pending.is_empty() {
+        eprintln!("{url}: the tables are up to date");
+    }
+    for migration in pending {
+        match mode {
+            Mode::Apply => eprintln!("{url}: applied {}", migration.name),
+            Mode::DryRun => println!("-- {}\n{}", migration.name, migration.sql),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_keys(config: Config) -> Result<ExitCode, String> {
+    let secret = settings::secret(&config)?;
+    let url = config.database.url.to_string();
+    let shared = Shared::new(config, &secret, Arc::new(SystemClock), Arc::new(OsEntropy))
+        .map_err(|error| error.to_string())?;
+    let Some(keys) = &shared.keys else {
+        return Err("the jwt plugin is off: this server has no keys".to_owned());
+    };
+    let read = serve::runtime()?.block_on(async {
+        let store = Store::open(&shared.config.database, 1);
+        keys.reload(&store, shared.clock.now()).await
+    });
+    read.map_err(|error| format!("{url}: {error}"))?;
+    println!("{:<34}{:<8}{:<26}{:<26}STATE", "KID", "ALG", "CREATED", "EXPIRES");
+    for key in keys.keys() {
+        let expires = key.expires_at.map_or_else(|| "-".to_owned(), |at| at.to_iso());
+        let state = match (key.is_signing, key.is_readable) {
+            (true, _) => "signing",
+            (false, true) => "published",
+            (false, false) => "unreadable with this secret",
+        };
+        println!("{:<34}{:<8}{:<26}{:<26}{state}", key.kid, key.alg, key.created_at.to_iso(), expires);
+    }
+    Ok(ExitCode::SUCCESS)
+}

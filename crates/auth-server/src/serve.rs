@@ -1,0 +1,151 @@
+//! Start, run and stop of the server.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::HttpServer;
+use auth_core::app::{App, Shared};
+use auth_core::config::Config;
+use auth_core::store::Store;
+use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
+use auth_jose::{OsEntropy, Secret, SystemClock};
+
+use crate::mount;
+
+/// How often keys that other servers on the database made are looked for.
+const KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A sentence that says why the server cannot start.
+pub fn run(config: Config, secret: &Secret<String>) -> Result<ExitCode, String> {
+    let shared = Shared::new(config, secret, Arc::new(SystemClock), Arc::new(OsEntropy))
+        .map_err(|error| error.to_string())?;
+    let shared = Arc::new(shared);
+    runtime()?.block_on(prepare(&shared))?;
+    actix_web::rt::System::new().block_on(listen(shared))
+}
+
+/// A runtime for what happens before and beside serving; migrations need several threads.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start threads: {error}"))
+}
+
+/// Waits for the database, brings its tables up to date, and has a signing key.
+async fn prepare(shared: &Arc<Shared>) -> Result<(), String> {
+    let mode = if shared.config.database.migrate { Mode::Apply } else { Mode::DryRun };
+    let pending = migrate_when_there(&shared.config, mode).await?;
+    for migration in &pending {
+        match mode {
+            Mode::Apply => tracing::info!(name = migration.name, "applied a migration"),
+            Mode::DryRun => tracing::warn!(
+                name = migration.name,
+                "a migration is pending and database.migrate is off: run `auth-server migrate`"
+            ),
+        }
+    }
+    let app = App::new(shared.clone(), Store::open(&shared.config.database, 1));
+    if let Some(keys) = &shared.keys {
+        keys.load_or_create(&app)
+            .await
+            .map_err(|error| format!("no signing key in {}: {error}", shared.config.database.url))?;
+    }
+    Ok(())
+}
+
+/// Migrates, and waits for a database that does not answer yet.
+///
+/// # Errors
+/// A sentence with the redacted URL and the reason.
+pub async fn migrate_when_there(config: &Config, mode: Mode) -> Result<Vec<Pending>, String> {
+    let url = &config.database.url;
+    let give_up = Instant::now() + config.database.start_timeout;
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match migrate(url, mode).await {
+            Ok(pending) => return Ok(pending),
+            Err(MigrateError::Failed(reason)) => return Err(format!("{url}: {reason}")),
+            Err(MigrateError::Connect(reason)) => {
+                let left = give_up.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(format!("the database {url} does not answer: {reason}"));
+                }
+                let seconds = left.as_secs();
+                tracing::warn!("waiting for the database {url} ({seconds} s left): {reason}");
+                tokio::time::sleep(pause.min(left)).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+        }
+    }
+}
+
+async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
+    let config = &shared.config.server;
+    let address = SocketAddr::new(config.host, config.port);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if config.workers == 0 { cores } else { config.workers };
+    // Each worker has its own connections, on its own thread.
+    let per_worker = shared.config.database.pool_size.div_ceil(u32::try_from(workers).unwrap_or(1));
+    let for_workers = shared.clone();
+    let server = HttpServer::new(move || {
+        let store = Store::open(&for_workers.config.database, per_worker);
+        actix_web::App::new().configure(mount::routes(Arc::new(App::new(for_workers.clone(), store))))
+    })
+    .workers(workers)
+    .client_request_timeout(Duration::from_secs(10))
+    .shutdown_timeout(config.shutdown_timeout.as_secs())
+    .bind(address)
+    .map_err(|error| cannot_listen(address, &error))?;
+
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    let public = format!("{}{}", shared.config.base_url.origin(), shared.config.base_path);
+    let database = shared.config.database.url.to_string();
+    tracing::info!(%bound, public, database, "serving");
+
+    let follow = actix_web::rt::spawn(follow_keys(shared.clone()));
+    let served = server.run().await;
+    follow.abort();
+    served.map_err(|error| format!("the server stopped: {error}"))?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "port {port} on {} is in use by another program. Stop that program, or choose another port with PORT.",
+            address.ip()
+        ),
+        ErrorKind::AddrNotAvailable => {
+            format!("{} is not an address of this machine. Choose one with HOST.", address.ip())
+        }
+        ErrorKind::PermissionDenied => {
+            format!("no permission to listen on port {port}. Ports below 1024 need it; choose one with PORT.")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+/// Follows keys that other servers on the database make or retire.
+async fn follow_keys(shared: Arc<Shared>) {
+    let Some(keys) = &shared.keys else { return };
+    let store = Store::open(&shared.config.database, 1);
+    loop {
+        tokio::time::sleep(KEYS_EVERY).await;
+        if let Err(error) = keys.reload(&store, shared.clock.now()).await {
+            tracing::warn!(%error, "the signing keys could not be read again; those in memory stay");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+CREATE TABLE IF NOT EXISTS "jwks" (
+    "id" text NOT NULL PRIMARY KEY,
+    "publicKey" text NOT NULL,
+    "privateKey" text NOT NULL,
+    "createdAt" date NOT NULL,
+    "expiresAt" date,
+    "alg" text,
+    "crv" text
+);
