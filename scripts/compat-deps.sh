@@ -8,17 +8,10 @@ cd "$(dirname "$0")/.."
 
 missing() { printf 'compat-deps.sh: %s\n' "$*" >&2; exit 2; }
 
-can_install() { [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; }
-
-apt_install() {
-  echo "compat-deps.sh: installing Debian's $*" >&2
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >&2 </dev/null
-}
-
 node_modules() {
   local stamp=compat/node_modules/.package-lock.json major
-  command -v node >/dev/null || ! can_install || apt_install nodejs npm || true
-  command -v node >/dev/null && command -v npm >/dev/null || missing "Node.js 20 or newer and npm are missing (needed by compat/client and compat/interop)"
+  command -v npm >/dev/null || scripts/apt.sh nodejs npm || true
+  command -v npm >/dev/null || missing "Node.js 20 or newer and npm are missing (needed by compat/client and compat/interop)"
   major=$(node -p 'process.versions.node.split(".")[0]')
   [ "$major" -ge 20 ] || missing "Node.js $major is too old for Better Auth's client: version 20 or newer is needed"
   if [ ! -f "$stamp" ] || [ compat/package-lock.json -nt "$stamp" ]; then
@@ -30,13 +23,13 @@ node_modules() {
 python_env() {
   local venv=compat/python/.venv python=${PYTHON:-python3}
   local stamp=$venv/installed
-  command -v "$python" >/dev/null || ! can_install || apt_install python3 python3-venv || true
+  command -v "$python" >/dev/null || scripts/apt.sh python3 python3-venv || true
   command -v "$python" >/dev/null || missing "Python 3 is missing (needed by compat/python)"
   if [ ! -f "$stamp" ] || ! cmp -s compat/python/requirements.txt "$stamp"; then
     rm -rf "$venv"
     if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
       # Debian's python3 comes without the module that fills an environment.
-      can_install && apt_install python3-venv || missing "'$python -m venv' does not work: install Python's venv module (Debian: python3-venv)"
+      scripts/apt.sh python3-venv || missing "'$python -m venv' does not work: install Python's venv module (Debian: python3-venv)"
       rm -rf "$venv"
       "$python" -m venv "$venv"
     fi

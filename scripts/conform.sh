@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ -n "${CONFORM_DIR:-}" ] && [ -f "$CONFORM_DIR/matrix.mjs" ] \
+[ -f "${CONFORM_DIR:-}/matrix.mjs" ] \
   || { echo "conform.sh: CONFORM_DIR has to name a directory with a conformance runner's matrix.mjs" >&2; exit 2; }
 [ -n "${TEST_POSTGRES_URL:-}" ] || exec scripts/with-pg.sh "$0" "$@"
 

@@ -8,6 +8,7 @@
 # Without --fsync the cluster does not wait for the disk: right for tests, wrong for data that matters.
 # PG_PORTS=LOW-HIGH limits the ports to choose from (default 20000-32000).
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd -P)
 
 die() { printf 'pg.sh: %s\n' "$*" >&2; exit 2; }
 
@@ -25,25 +26,21 @@ find_bin() {
 
 # Debian's package starts a cluster of its own on port 5432: nobody asked for that one, so it is stopped again.
 install_on_debian() {
-  echo "pg.sh: installing Debian's postgresql package" >&2
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; } >&2 </dev/null \
-    || die "apt-get could not install postgresql (its messages are above)"
+  "$here/apt.sh" postgresql || return 0
   command -v pg_lsclusters >/dev/null || return 0
   local version name port status rest
+  # shellcheck disable=SC2034
   while read -r version name port status rest; do
-    [[ $status == online* ]] && pg_ctlcluster "$version" "$name" stop >&2
+    [[ $status != online* ]] || pg_ctlcluster "$version" "$name" stop >&2
   done < <(pg_lsclusters --no-header)
-  return 0
 }
 
 require_bin() {
   bin=$(find_bin)
   [ -n "$bin" ] && return
-  if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; then
-    install_on_debian
-    bin=$(find_bin)
-    [ -n "$bin" ] && return
-  fi
+  install_on_debian
+  bin=$(find_bin)
+  [ -n "$bin" ] && return
   die "PostgreSQL's initdb and pg_ctl are missing. Install the server package (Debian/Ubuntu: postgresql, Fedora: postgresql-server,
        Alpine: postgresql, Homebrew: postgresql), or run this as root on Debian and it is installed."
 }
@@ -56,7 +53,7 @@ as_owner() {
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 start() {
-  local dir=$1 fsync=$2 low high port attempt socket
+  local dir=$1 fsync=$2 low high port socket
   require_bin
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd -P)
@@ -78,7 +75,7 @@ start() {
   socket=$dir
   [ ${#socket} -le 90 ] || socket=
   low=${PG_PORTS:-20000-32000} high=${low#*-} low=${low%-*}
-  for attempt in 1 2 3 4 5 6 7 8; do
+  for _ in 1 2 3 4 5 6 7 8; do
     port=$((low + (RANDOM * 32768 + RANDOM) % (high - low + 1)))
     port_is_free "$port" || continue
     if as_owner "$bin/pg_ctl" -D "$dir" -w -t 60 -l "$dir/server.log" -o "-p $port -c listen_addresses=127.0.0.1 \

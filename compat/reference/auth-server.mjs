@@ -2,6 +2,7 @@
 // Better Auth 1.7.7 on Node, started like our own server: `auth-server.mjs serve --config FILE.json`, PORT and DATABASE_URL
 // in the environment. The suites here run against it too, which shows that they ask for the protocol and not for us;
 // interop and bench use it as the other side.
+import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -42,10 +43,20 @@ const complete = {
   telemetry: { enabled: false },
   logger: { disabled: !process.env.LOG },
 };
-const { runMigrations } = await getMigrations(complete);
-await runMigrations();
-const auth = betterAuth(complete);
+// PROCESSES: a cluster, as one would run it on several cores.
+const processes = Number(process.env.PROCESSES ?? 1);
+if (cluster.isPrimary) {
+  const { runMigrations } = await getMigrations(complete);
+  await runMigrations();
+}
+if (cluster.isPrimary && processes > 1) {
+  for (let i = 0; i < processes; i++) cluster.fork();
+} else {
+  serve(betterAuth(complete));
+}
 
-const http = createServer(toNodeHandler(auth));
-http.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => console.log(`better-auth on ${http.address().port}`));
+function serve(auth) {
+  const http = createServer(toNodeHandler(auth));
+  http.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => console.log(`better-auth on ${http.address().port}`));
+}
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));

@@ -33,9 +33,9 @@ process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /**
  * Starts `binary` on a free port and waits until it answers. `config` holds the sections to replace; `origin` in the
- * answer is the server's address, `base` the address of its endpoints.
+ * answer is the server's address, `base` the address of its endpoints. `env` adds to the nothing of its environment.
  */
-export async function startServer({ database, config = {}, binary = BINARY }) {
+export async function startServer({ database, config = {}, binary = BINARY, env = {} }) {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const resolved = settings(origin, config);
@@ -47,7 +47,7 @@ export async function startServer({ database, config = {}, binary = BINARY }) {
     cwd: dir,
     stdio: ["ignore", "pipe", "pipe"],
     // Nothing of the caller's environment may configure the server under test.
-    env: { PATH: process.env.PATH, HOME: dir, PORT: String(port), DATABASE_URL: database },
+    env: { PATH: process.env.PATH, HOME: dir, PORT: String(port), DATABASE_URL: database, ...env },
   });
   running.add(child);
   let output = "";

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The tests, step by step, with the time they took: scripts/test.sh [rust] [compat]; both without arguments.
+# Below scripts/with-pg.sh, which `make test` starts: PostgreSQL's tests run on its cluster.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${TEST_POSTGRES_URL:?is set by scripts/with-pg.sh: use 'make test'}"
+
+[ $# -gt 0 ] || set -- rust compat
+began=$SECONDS
+say() { printf '\n== %s (at %d s)\n' "$*" $((SECONDS - began)); }
+finish() {
+  local code=$?
+  [ $code = 0 ] && printf '\n== All tests passed in %d s\n' $((SECONDS - began)) || printf '\n== Tests failed after %d s\n' $((SECONDS - began))
+}
+trap finish EXIT
+
+rust() {
+  say "Rust: unit, store and HTTP tests, on SQLite and PostgreSQL"
+  # shellcheck disable=SC2046
+  cargo test --workspace $(scripts/features.sh)
+}
+
+compat() {
+  if [ -z "${AUTH_SERVER_BIN:-}" ]; then
+    say "The server's binary"
+    make --no-print-directory dev
+    export AUTH_SERVER_BIN=${CARGO_TARGET_DIR:-target}/debug/auth-server
+  fi
+  say "Packages of the Node and Python suites"
+  scripts/compat-deps.sh
+  say "Node: the official client, jose, and a Better Auth server on the same database"
+  node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs
+  say "Python: PyJWT"
+  compat/python/.venv/bin/python -m pytest -q -p no:cacheprovider compat/python
+}
+
+for part in "$@"; do
+  case $part in
+    rust | compat) "$part" ;;
+    *) echo "test.sh: unknown part '$part'" >&2; exit 2 ;;
+  esac
+done
