@@ -10,10 +10,11 @@ use crate::access::Access;
 use crate::call::{Call, Method};
 use crate::error::{Result, codes};
 use crate::input::{Fields, Input};
+use crate::pipeline::{self, From};
 use crate::reply::{Reply, Response};
 
 type Running = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
-type Run = Box<dyn Fn(Call, Option<Value>) -> Running + Send + Sync>;
+type Run = Box<dyn Fn(Call, Option<Value>, BodyTypes) -> Running + Send + Sync>;
 
 /// The media types that an endpoint reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Endpoint {
         self
     }
 
-    /// Order, as upstream's: read the whole input, then admit the caller, then run.
+    /// Order, as upstream's: read the whole input, then the rule for forms, then admit the caller, then run.
     fn new<A, I, O, F, Fut>(method: Method, path: &'static str, function: F) -> Self
     where
         A: Access,
@@ -81,9 +82,12 @@ impl Endpoint {
         F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
         Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
     {
-        let run: Run = Box::new(move |call, body| {
+        let run: Run = Box::new(move |call, body, types| {
             Box::pin(async move {
                 let input = read::<I>(&call, body.as_ref())?;
+                if types == BodyTypes::JsonAndForm {
+                    pipeline::check_request_origin(&call, From::Form)?;
+                }
                 let access = A::admit(call).await?;
                 Ok(function(access, input).await?.into_response())
             })
@@ -93,7 +97,7 @@ impl Endpoint {
 
     /// Runs the endpoint on a body that is parsed already.
     pub(crate) async fn run(&self, call: Call, body: Option<Value>) -> Result<Response> {
-        (self.run)(call, body).await
+        (self.run)(call, body, self.body).await
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Respon
     let answer = tokio::time::timeout(call.app.config.server.request_timeout, async {
         let body = parse_body(endpoint, &call.request)?;
         if endpoint.method == Method::Post {
-            check_request_origin(endpoint, &call)?;
+            check_request_origin(&call, From::Anywhere)?;
             check_redirect_targets(&call, body.as_ref())?;
         }
         call.app.clone().hooks.before_session(&mut call);
@@ -73,7 +73,16 @@ fn parse_body(endpoint: &Endpoint, request: &Request) -> Result<Option<Value>> {
     }
 }
 
-fn check_request_origin(endpoint: &Endpoint, call: &Call) -> Result<()> {
+/// Where a request may come from, besides this server's own clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// A script or a client: only requests with cookies are checked.
+    Anywhere,
+    /// A form of another site's page too: fetch metadata is checked even without cookies.
+    Form,
+}
+
+pub(crate) fn check_request_origin(call: &Call, from: From) -> Result<()> {
     if !call.app.config.checks.csrf {
         return Ok(());
     }
@@ -88,7 +97,7 @@ fn check_request_origin(endpoint: &Endpoint, call: &Call) -> Result<()> {
         sec_fetch_mode: mode.as_deref(),
         sec_fetch_dest: dest.as_deref(),
         own_origin: Some(call.app.config.base_url.origin()),
-        form_csrf: endpoint.body == BodyTypes::JsonAndForm,
+        form_csrf: from == From::Form,
     };
     check_origin(&call.app.config.origins, &input).map_err(|refusal| {
         match refusal {
