@@ -12,10 +12,11 @@ function endToEnd(headers) {
 
 /**
  * @param {string} base  where requests go, for example http://localhost:3000/api/auth
- * @param {{dropCookies?: boolean, timeoutMs?: number}} [options]
+ * @param {{name?: string, dropCookies?: boolean, timeoutMs?: number}} [options]  `name` is how a failure speaks of the upstream:
+ *   its address is for the log, not for callers
  * @returns handler `(request, response, path)`; `path` is the rest of the path and the query, starting with "/" or "?"
  */
-export function proxyTo(base, { dropCookies = false, timeoutMs = 15_000 } = {}) {
+export function proxyTo(base, { name = "The server behind this one", dropCookies = false, timeoutMs = 15_000 } = {}) {
   const upstream = new URL(base);
   const prefix = upstream.pathname.replace(/\/$/, "");
   const client = upstream.protocol === "https:" ? https : http;
@@ -46,7 +47,7 @@ export function proxyTo(base, { dropCookies = false, timeoutMs = 15_000 } = {}) 
       if (response.headersSent) return response.destroy();
       console.error(`${request.method} ${upstream.origin}${prefix}${path.split("?")[0]}: ${error.code ?? error.message}`);
       response.writeHead(502, { "content-type": "application/json", "cache-control": "no-store" });
-      response.end(JSON.stringify({ message: `${upstream.host} does not answer. Is it running?`, code: "BAD_GATEWAY" }));
+      response.end(JSON.stringify({ message: `${name} does not answer. Is it running?`, code: "BAD_GATEWAY" }));
     });
     response.on("close", () => outgoing.destroy());
     request.pipe(outgoing);

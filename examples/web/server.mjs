@@ -10,9 +10,9 @@ const authUrl = process.env.AUTH_URL ?? "http://127.0.0.1:3000/api/auth";
 const apiUrl = process.env.API_URL ?? "http://127.0.0.1:4000";
 
 const proxies = [
-  ["/api/auth", proxyTo(authUrl)],
+  ["/api/auth", proxyTo(authUrl, { name: "The auth server" })],
   // The API authenticates by bearer token: it has no business with the session cookie.
-  ["/api/example", proxyTo(apiUrl, { dropCookies: true })],
+  ["/api/example", proxyTo(apiUrl, { name: "The API", dropCookies: true })],
 ];
 
 const file = (name, type) => [readFileSync(new URL(`dist/${name}`, import.meta.url)), type];
