@@ -4,6 +4,7 @@
 
 pub mod alg;
 pub mod base64url;
+pub mod bearer;
 pub mod clock;
 pub mod entropy;
 pub mod json;

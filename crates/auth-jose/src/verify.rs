@@ -103,6 +103,19 @@ pub fn verify<C: DeserializeOwned>(
     Ok(Verified { claims, raw, algorithm, kid, subject, expires_at })
 }
 
+/// The `kid` that a token claims to be signed under, to choose among key sets. Whoever made the token
+/// chose it, so it proves nothing.
+///
+/// # Errors
+/// The form and header rules of [`verify`].
+pub fn claimed_kid(token: &str) -> Result<Option<String>, VerifyError> {
+    match Compact::parse(token)?.header.remove("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) => Ok(Some(kid)),
+        Some(_) => Err(VerifyError::HeaderInvalid { parameter: "kid" }),
+    }
+}
+
 /// No extension is supported, so naming one as critical refuses the token (RFC 7515 §4.1.11), and an
 /// unencoded payload is forbidden in a JWT (RFC 7797 §7).
 fn check_extensions(header: &Map<String, Value>) -> Result<(), VerifyError> {

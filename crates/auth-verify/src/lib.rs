@@ -1,1 +1,44 @@
-//! placeholder
+//! Verifies the access tokens of an auth server inside an API, without a call to it for each request.
+//!
+//! ```no_run
+//! use auth_verify::{Verified, Verifier, VerifyError};
+//!
+//! # async fn check(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::new(
+//!     "http://localhost:3000",
+//!     "http://localhost:3000",
+//!     "http://localhost:3000/api/auth/jwks",
+//! )?;
+//! let user: Verified = verifier.verify(token).await?;
+//! println!("{} <{:?}>", user.subject(), user.claims().email);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Keys are fetched with the first token and kept; see [`VerifierBuilder`] for what can be set. Runs on
+//! tokio. The feature `actix` adds extractors for actix-web.
+
+#[cfg(feature = "actix")]
+pub mod actix;
+mod claims;
+mod config;
+mod fetch;
+mod metrics;
+mod source;
+mod verifier;
+
+pub use auth_jose::bearer::Refusal;
+pub use auth_jose::{Algorithm, VerifyError};
+
+pub use self::claims::{HasRoles, UserClaims};
+pub use self::config::{ConfigError, VerifierBuilder};
+pub use self::metrics::Metrics;
+pub use self::verifier::Verifier;
+
+/// A token's claims after every check. Only [`Verifier::verify`] makes one.
+pub type Verified<C = UserClaims> = auth_jose::Verified<C>;
+
+/// Compiles the guide's snippets.
+#[cfg(all(doctest, feature = "actix"))]
+#[doc = include_str!("../../../docs/verify.md")]
+struct Guide;

@@ -8,9 +8,6 @@ use crate::Timestamp;
 /// The last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 
-/// An issuer's clock may run this much ahead, in addition to the leeway.
-const IAT_TOLERANCE_SECONDS: u32 = 60;
-
 pub(super) struct Checked {
     pub(super) subject: String,
     pub(super) expires_at: Timestamp,
@@ -41,7 +38,7 @@ pub(super) fn check(
     if not_before.is_some_and(|not_before| not_before > now + leeway) {
         return Err(VerifyError::NotYetValid);
     }
-    if issued.is_some_and(|issued| issued > now + leeway + f64::from(IAT_TOLERANCE_SECONDS)) {
+    if issued.is_some_and(|issued| issued > now + f64::from(policy.iat_leeway_seconds())) {
         return Err(VerifyError::IssuedInFuture);
     }
     if let Some(max) = policy.max_lifetime_seconds {

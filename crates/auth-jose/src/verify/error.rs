@@ -81,6 +81,9 @@ pub enum VerifyError {
     /// The signature is not the key's.
     #[error("the signature is invalid")]
     SignatureInvalid,
+    /// `sub` is not the one that may hold such a token.
+    #[error("the subject is another one")]
+    SubjectMismatch,
     /// Longer than [`crate::jws::MAX_TOKEN_BYTES`].
     #[error("the token is too long")]
     TooLarge,
@@ -114,6 +117,7 @@ impl VerifyError {
             Self::Malformed => "malformed",
             Self::NotYetValid => "not_yet_valid",
             Self::SignatureInvalid => "signature_invalid",
+            Self::SubjectMismatch => "subject_mismatch",
             Self::TooLarge => "too_large",
             Self::TypeMismatch => "type_mismatch",
         }

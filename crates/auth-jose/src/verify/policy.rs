@@ -99,7 +99,8 @@ impl Policy {
         Ok(self)
     }
 
-    /// Requires `iat` and refuses tokens whose `exp` lies further after it.
+    /// Requires `iat` and refuses tokens whose `exp` lies further after it. `iat` then has to be true
+    /// within the leeway: a date in the future would buy a longer life.
     #[must_use]
     pub fn with_max_lifetime_seconds(mut self, seconds: u32) -> Self {
         self.max_lifetime_seconds = Some(seconds);
@@ -109,6 +110,14 @@ impl Policy {
     pub(super) fn allowed_algorithm(&self, alg: Option<&Value>) -> Result<Algorithm, VerifyError> {
         let named = alg.and_then(Value::as_str).and_then(|name| name.parse().ok());
         named.filter(|alg| self.algorithms.contains(alg)).ok_or(VerifyError::AlgorithmNotAllowed)
+    }
+
+    /// An issuer's clock may run this much ahead: `iat` alone bounds nothing (RFC 7519 §4.1.6), so that
+    /// more than the leeway is tolerated unless a lifetime is measured from it.
+    pub(super) fn iat_leeway_seconds(&self) -> u32 {
+        const IAT_TOLERANCE_SECONDS: u32 = 60;
+        let tolerance = if self.max_lifetime_seconds.is_some() { 0 } else { IAT_TOLERANCE_SECONDS };
+        self.leeway_seconds + tolerance
     }
 
     pub(super) fn check_typ(&self, typ: Option<&Value>) -> Result<(), VerifyError> {

@@ -140,6 +140,9 @@ fn limits_the_lifetime_when_asked_to() {
     assert_eq!(lives(json!(NOW), json!(NOW + 60)), Ok(()));
     assert_eq!(lives(json!(NOW), json!(NOW + 61)), Err(VerifyError::LifetimeTooLong));
     assert_eq!(lives(json!(NOW), json!(NOW as f64 + 60.5)), Err(VerifyError::LifetimeTooLong));
+    // Ahead of every clock by more than the leeway, it would live 66 seconds from now.
+    assert_eq!(lives(json!(NOW + 5), json!(NOW + 65)), Ok(()));
+    assert_eq!(lives(json!(NOW + 6), json!(NOW + 66)), Err(VerifyError::IssuedInFuture));
     let undated = forge.without_claim("iat");
     assert_eq!(check_with(&short, &keys, &undated), Err(VerifyError::ClaimMissing { claim: "iat" }));
 }

@@ -1,0 +1,177 @@
+use std::fmt;
+use std::sync::Arc;
+
+use auth_jose::{Algorithm, Clock, Policy, PolicyError, SystemClock};
+use url::{Host, Url};
+
+use crate::Verifier;
+use crate::fetch::Fetcher;
+use crate::source::KeySource;
+
+/// Why a verifier cannot be made.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up: {0}")]
+    ClientUnavailable(String),
+    /// Plain http to another machine: whoever is in between could send keys of their own.
+    #[error("the JWKS address must be https, or http on loopback")]
+    JwksUrlInsecure,
+    /// No absolute http or https address, or one that holds a user name or password.
+    #[error("the JWKS address is not a plain http or https URL")]
+    JwksUrlInvalid,
+    /// Issuer, audience, algorithms, type or leeway.
+    #[error("{0}")]
+    PolicyInvalid(#[from] PolicyError),
+}
+
+/// Everything about a [`Verifier`] that has a default.
+pub struct VerifierBuilder {
+    policy: Result<Policy, PolicyError>,
+    jwks_url: String,
+    max_stale_seconds: u32,
+    clock: Arc<dyn Clock>,
+}
+
+const DAY_SECONDS: u32 = 24 * 60 * 60;
+
+impl VerifierBuilder {
+    pub(crate) fn new(issuer: &str, audience: &str, jwks_url: &str) -> Self {
+        Self {
+            policy: Policy::new(issuer, audience),
+            jwks_url: jwks_url.to_owned(),
+            max_stale_seconds: DAY_SECONDS,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Allows these algorithms only. Default: EdDSA, Ed25519, ES256, RS256.
+    #[must_use]
+    pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {
+        self.with(|policy| policy.with_algorithms(algorithms))
+    }
+
+    /// Requires this `typ` in the header. Default: absent, `JWT` or `at+jwt`.
+    #[must_use]
+    pub fn typ(self, typ: &str) -> Self {
+        self.with(|policy| policy.with_typ(typ))
+    }
+
+    /// How far the issuer's clock and ours may be apart. Default: 5.
+    #[must_use]
+    pub fn leeway_seconds(self, seconds: u32) -> Self {
+        self.with(|policy| policy.with_leeway_seconds(seconds))
+    }
+
+    /// How long the last good key set is used past its time while no new one can be fetched.
+    /// Default: 86400. With 0, an outage of the issuer stops verification.
+    #[must_use]
+    pub fn max_stale_seconds(mut self, seconds: u32) -> Self {
+        self.max_stale_seconds = seconds;
+        self
+    }
+
+    /// Where the time comes from. Default: the system.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The verifier. Nothing is fetched before the first token.
+    ///
+    /// # Errors
+    /// The first setting that is refused.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        let policy = self.policy?;
+        let url = parse_jwks_url(&self.jwks_url)?;
+        let fetcher = Fetcher::new(url)?;
+        let source = KeySource::new(fetcher, Arc::clone(&self.clock), self.max_stale_seconds);
+        Ok(Verifier::from_parts(policy, source, self.clock))
+    }
+
+    fn with(mut self, change: impl FnOnce(Policy) -> Result<Policy, PolicyError>) -> Self {
+        self.policy = self.policy.and_then(change);
+        self
+    }
+}
+
+impl fmt::Debug for VerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("policy", &self.policy)
+            .field("max_stale_seconds", &self.max_stale_seconds)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse_jwks_url(text: &str) -> Result<Url, ConfigError> {
+    let Ok(url) = Url::parse(text) else { return Err(ConfigError::JwksUrlInvalid) };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ConfigError::JwksUrlInvalid);
+    }
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(ConfigError::JwksUrlInvalid),
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback => Ok(url),
+        "http" => Err(ConfigError::JwksUrlInsecure),
+        _ => Err(ConfigError::JwksUrlInvalid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(jwks_url: &str) -> Result<(), ConfigError> {
+        VerifierBuilder::new("https://auth.example.test", "api", jwks_url).build().map(drop)
+    }
+
+    #[test]
+    fn accepts_https_and_loopback_only() {
+        for url in [
+            "https://auth.example.test/jwks",
+            "http://localhost:3000/api/auth/jwks",
+            "http://127.0.0.1/x",
+            "http://[::1]:1/",
+        ] {
+            assert_eq!(outcome(url), Ok(()), "{url}");
+        }
+        for url in [
+            "http://auth.example.test/jwks",
+            "http://10.0.0.1/jwks",
+            "http://localhost.evil.test/",
+            "http://169.254.169.254/",
+        ] {
+            assert_eq!(outcome(url), Err(ConfigError::JwksUrlInsecure), "{url}");
+        }
+        for url in [
+            "",
+            "/jwks",
+            "file:///etc/passwd",
+            "ftp://localhost/",
+            "https://user:pw@auth.example.test/",
+            "data:,{}",
+        ] {
+            assert_eq!(outcome(url), Err(ConfigError::JwksUrlInvalid), "{url}");
+        }
+    }
+
+    #[test]
+    fn refuses_settings_that_would_weaken_it() {
+        let url = "https://auth.example.test/jwks";
+        let builder = || VerifierBuilder::new("https://auth.example.test", "api", url);
+        let refusal = |builder: VerifierBuilder| builder.build().map(drop).unwrap_err();
+        assert_eq!(refusal(builder().algorithms(&[])), PolicyError::AlgorithmsEmpty.into());
+        assert_eq!(refusal(builder().leeway_seconds(3600)), PolicyError::LeewayTooLong(3600).into());
+        assert_eq!(refusal(builder().typ("")), PolicyError::TypeEmpty.into());
+        assert_eq!(refusal(VerifierBuilder::new("", "api", url)), PolicyError::IssuerEmpty.into());
+        assert_eq!(refusal(VerifierBuilder::new("iss", "", url)), PolicyError::AudienceEmpty.into());
+    }
+}

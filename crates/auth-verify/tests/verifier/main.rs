@@ -1,0 +1,8 @@
+//! The verifier against an issuer in this process that misbehaves as told.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::panic, reason = "helpers of tests")]
+
+#[cfg(feature = "actix")]
+mod extractors;
+mod keys;
+mod support;
