@@ -28,6 +28,12 @@ if ! cmp -s "$work/package.json.new" "$work/package.json" || [ ! -d "$work/node_
   npm install --prefix "$work" --no-package-lock --no-fund --no-audit --loglevel=error
 fi
 
+# The translated settings of each profile stay here until the next run.
+export TMPDIR=$PWD/$work/settings
+[[ $work != /* ]] || TMPDIR=$work/settings
+rm -rf "$TMPDIR"
+mkdir -p "$TMPDIR"
+
 matrix() {
   node "$work/runner/matrix.mjs" --spawn "exec '$PWD/compat/conform-server'" --pg "${TEST_POSTGRES_URL%/*}" \
     --port "${CONFORM_PORT:-4310}" -v "$@" || true

@@ -53,7 +53,7 @@ as_owner() {
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 start() {
-  local dir=$1 fsync=$2 low high port socket
+  local dir=$1 fsync=$2 low high port socket output
   require_bin
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd -P)
@@ -65,9 +65,8 @@ start() {
   cd /
   as_owner test -w "$dir" || die "$dir cannot be reached by the user who runs PostgreSQL: choose one below a world-accessible directory"
   if [ ! -f "$dir/PG_VERSION" ]; then
-    as_owner "$bin/initdb" -D "$dir" -U postgres -A trust -E UTF8 --locale=C --no-sync >"${TMPDIR:-/tmp}/initdb.$$" 2>&1 \
-      || { cat "${TMPDIR:-/tmp}/initdb.$$" >&2; rm -f "${TMPDIR:-/tmp}/initdb.$$"; die "initdb failed"; }
-    rm -f "${TMPDIR:-/tmp}/initdb.$$"
+    output=$(as_owner "$bin/initdb" -D "$dir" -U postgres -A trust -E UTF8 --locale=C --no-sync 2>&1) || die "initdb failed:
+$output"
   elif as_owner "$bin/pg_ctl" -D "$dir" status >/dev/null; then
     die "the cluster in $dir is running already"
   fi

@@ -65,8 +65,8 @@ documented=$(grep -oE "$address/api/(v1/)?auth" <<<"$lines" | sed -E "s#$address
 lines=$(sed -E "s/\\b(localhost|127\\.0\\.0\\.1):$documented\\b/\\1:@server@/g; s/$address/\\1:$api_port/g; s/@server@/$server_port/g" <<<"$lines")
 
 cd "$directory"
-mkdir home data
-export HOME="$directory/home"
+mkdir home data tmp
+export HOME="$directory/home" TMPDIR="$directory/tmp"
 # Nothing of the caller's environment may configure the server.
 for name in NODE_ENV HOST DATABASE_URL APP_URL AUTH_CONFIG BETTER_AUTH_URL BETTER_AUTH_SECRET BETTER_AUTH_TRUSTED_ORIGINS; do unset "$name"; done
 # Cargo and rustup keep theirs in the caller's home.

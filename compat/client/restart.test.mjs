@@ -13,8 +13,9 @@ describe("a restart", () => {
   for (const [kind, makeDatabase] of databases()) {
     test(`keeps people, sessions and keys on ${kind}`, async () => {
       const database = await makeDatabase();
-      let server = await startServer({ database: database.url, config });
+      let server;
       try {
+        server = await startServer({ database: database.url, config });
         const { client, email, user, browser } = await signUp(server, { origin: config.baseURL });
         const { token } = data(await client.token());
         const kept = browser.cookie("better-auth.session_token");
@@ -31,7 +32,7 @@ describe("a restart", () => {
         assert.equal(payload.sub, user.id);
         assert.equal(data(await again.client.jwks()).keys.length, 1, "no second key was made");
       } finally {
-        await server.stop();
+        await server?.stop();
         await database.drop();
       }
     });

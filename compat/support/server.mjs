@@ -76,7 +76,10 @@ export async function startServer({ database, config = {}, binary = BINARY, env 
 
   const deadline = Date.now() + START_LIMIT_MS;
   for (;;) {
-    if (failure) throw new Error(`${binary} ${failure} at its start:\n${output}`);
+    if (failure) {
+      await server.stop();
+      throw new Error(`${binary} ${failure} at its start:\n${output}`);
+    }
     const answer = await fetch(`${server.base}/ok`).catch(() => null);
     if (answer?.ok) return server;
     if (Date.now() > deadline) {
