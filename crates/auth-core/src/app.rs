@@ -69,7 +69,7 @@ impl Shared {
             hooks.push(feature.hooks);
             endpoints.extend(feature.endpoints);
         }
-        let password = config.email_and_password.password.clone();
+        let password = config.email_and_password.password;
         Ok(Self {
             router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
             hasher: PasswordHasher::new(password, entropy.clone())

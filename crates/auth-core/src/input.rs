@@ -1,5 +1,6 @@
 //! Reading an endpoint's input. Every problem is collected, in upstream's words and order.
 
+use auth_jose::Secret;
 use serde_json::{Map, Value};
 
 use crate::wire::email::EmailAddress;
@@ -89,10 +90,24 @@ impl<'a> Fields<'a> {
         members
     }
 
-    /// Records that a member should have been text.
-    pub fn not_text<T>(&mut self, name: &str, value: &Value) -> Option<T> {
-        let received = type_name(Some(value));
-        self.issues.push(format!("[body.{name}] Invalid input: expected string, received {received}"));
+    /// A member's text form, as it reaches a text column where upstream does not check the type: numbers and
+    /// booleans become text. `null`, lists and objects are recorded as problems.
+    pub fn column_text(&mut self, name: &str, value: &Value) -> Option<String> {
+        let text = match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        };
+        match text {
+            Some(text) if is_storable(&text) => return Some(text),
+            Some(_) => self.issues.push(format!("[body.{name}] {NOT_STORABLE}")),
+            None => {
+                let received = type_name(Some(value));
+                let issue = format!("[body.{name}] Invalid input: expected string, received {received}");
+                self.issues.push(issue);
+            }
+        }
         None
     }
 
@@ -142,6 +157,26 @@ impl<'a> Object<'_, 'a> {
 
     /// A required text.
     pub fn string(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.any_string(name)?;
+        self.storable(name, text)
+    }
+
+    /// A required password: any text, exactly as it was sent.
+    pub fn password(&mut self, name: &str) -> Option<Secret<String>> {
+        self.any_string(name).map(Secret::from)
+    }
+
+    /// A required password that is not empty.
+    pub fn non_empty_password(&mut self, name: &str) -> Option<Secret<String>> {
+        let text = self.any_string(name)?;
+        if text.is_empty() {
+            self.issue(name, "Too small: expected string to have >=1 characters");
+            return None;
+        }
+        Some(Secret::from(text))
+    }
+
+    fn any_string(&mut self, name: &str) -> Option<&'a str> {
         let text = self.members.get(name).and_then(Value::as_str);
         if text.is_none() {
             self.wrong_type(name, "string");
@@ -149,14 +184,13 @@ impl<'a> Object<'_, 'a> {
         text
     }
 
-    /// A required text that is not empty.
-    pub fn non_empty(&mut self, name: &str) -> Option<&'a str> {
-        let text = self.string(name)?;
-        if text.is_empty() {
-            self.issue(name, "Too small: expected string to have >=1 characters");
-            return None;
+    /// PostgreSQL cannot hold U+0000; upstream answers 500 there.
+    fn storable<'t>(&mut self, name: &str, text: &'t str) -> Option<&'t str> {
+        if is_storable(text) {
+            return Some(text);
         }
-        Some(text)
+        self.issue(name, NOT_STORABLE);
+        None
     }
 
     /// A required e-mail address.
@@ -173,7 +207,7 @@ impl<'a> Object<'_, 'a> {
     pub fn optional_string(&mut self, name: &str) -> Option<Option<&'a str>> {
         match self.members.get(name) {
             None => Some(None),
-            Some(Value::String(text)) => Some(Some(text)),
+            Some(Value::String(text)) => self.storable(name, text).map(Some),
             Some(_) => {
                 self.wrong_type(name, "string");
                 None
@@ -210,6 +244,12 @@ impl<'a> Object<'_, 'a> {
         }
         target.map(Some)
     }
+}
+
+const NOT_STORABLE: &str = "Invalid input: expected string without U+0000";
+
+fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 /// The name that upstream's validator gives to a value's type.

@@ -80,7 +80,8 @@ impl Reader {
             }
             Ok(_) => self.problem(name, "must hold an object of settings".to_owned()),
             Err(error) => {
-                self.problem(name, format!("is not valid {}: {error}", if is_json { "JSON" } else { "TOML" }))
+                let format = if is_json { "JSON" } else { "TOML" };
+                self.problem(name, format!("is not valid {format}: {error}"));
             }
         }
     }

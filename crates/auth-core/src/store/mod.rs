@@ -82,6 +82,10 @@ pub enum Store {
 }
 
 /// One connection, in autocommit mode or inside a transaction.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives at a time; a box would cost an allocation a request"
+)]
 pub enum Db {
     /// SQLite, in this process.
     #[cfg(feature = "sqlite")]

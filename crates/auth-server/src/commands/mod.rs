@@ -77,7 +77,7 @@ fn list_keys(config: Config) -> Result<ExitCode, String> {
     read.map_err(|error| format!("{url}: {error}"))?;
     println!("{:<34}{:<8}{:<26}{:<26}STATE", "KID", "ALG", "CREATED", "EXPIRES");
     for key in keys.keys() {
-        let expires = key.expires_at.map_or_else(|| "-".to_owned(), |at| at.to_iso());
+        let expires = key.expires_at.map_or_else(|| "-".to_owned(), auth_jose::Timestamp::to_iso);
         let state = match (key.is_signing, key.is_readable) {
             (true, _) => "signing",
             (false, true) => "published",

@@ -23,11 +23,11 @@ pub(super) struct ChangePassword {
 impl Input for ChangePassword {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let mut body = fields.object()?;
-        let (new, current) = (body.string("newPassword"), body.string("currentPassword"));
+        let (new, current) = (body.password("newPassword"), body.password("currentPassword"));
         let revoke = body.optional_bool("revokeOtherSessions");
         Some(Self {
-            new_password: Secret::from(new?),
-            current_password: Secret::from(current?),
+            new_password: new?,
+            current_password: current?,
             revoke_other_sessions: revoke?.unwrap_or(false),
         })
     }
@@ -81,7 +81,7 @@ pub(super) struct VerifyPassword {
 impl Input for VerifyPassword {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let mut body = fields.object()?;
-        Some(Self { password: Secret::from(body.string("password")?) })
+        Some(Self { password: body.password("password")? })
     }
 
     fn sample() -> Value {

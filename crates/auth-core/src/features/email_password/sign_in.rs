@@ -32,7 +32,7 @@ enum Callback {
 impl Input for SignInEmail {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let mut body = fields.object()?;
-        let (email, password) = (body.string("email"), body.string("password"));
+        let (email, password) = (body.string("email"), body.password("password"));
         let sent = body.optional_string("callbackURL");
         let target = sent.and_then(|_| body.optional_redirect("callbackURL"));
         let remember_me = body.optional_bool("rememberMe");
@@ -41,12 +41,7 @@ impl Input for SignInEmail {
             (Some(_), None) => Some(Callback::Empty),
             (Some(_), Some(target)) => Some(Callback::To(target)),
         };
-        Some(Self {
-            email: email?.to_owned(),
-            password: Secret::from(password?),
-            callback_url,
-            remember_me: remember_me?,
-        })
+        Some(Self { email: email?.to_owned(), password: password?, callback_url, remember_me: remember_me? })
     }
 
     fn sample() -> Value {

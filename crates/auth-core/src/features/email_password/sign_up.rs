@@ -29,7 +29,8 @@ pub(super) struct SignUpEmail {
 impl Input for SignUpEmail {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let mut body = fields.object_and_record()?;
-        let (name, email, password) = (body.string("name"), body.email("email"), body.non_empty("password"));
+        let (name, email, password) =
+            (body.string("name"), body.email("email"), body.non_empty_password("password"));
         let (image, callback) = (body.optional_string("image"), body.optional_redirect("callbackURL"));
         let remember_me = body.optional_bool("rememberMe");
         // The target is used by the verification mail only; it is checked all the same.
@@ -37,7 +38,7 @@ impl Input for SignUpEmail {
         Some(Self {
             name: name?.to_owned(),
             email: email?,
-            password: Secret::from(password?),
+            password: password?,
             image: image?.map(str::to_owned),
             remember_me: remember_me?,
         })

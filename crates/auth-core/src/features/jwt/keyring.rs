@@ -193,7 +193,7 @@ impl Keyring {
     }
 
     fn open(&self, row: &KeyRow, alg: &str) -> Result<SigningKey, String> {
-        let algorithm = alg.parse::<Algorithm>().map_err(|_| format!("unknown algorithm {alg:?}"))?;
+        let algorithm = alg.parse::<Algorithm>().map_err(|_unknown| format!("unknown algorithm {alg:?}"))?;
         let jwk = match serde_json::from_str(&row.private_key) {
             Ok(Value::String(sealed)) => {
                 self.sealer.open(&sealed).map_err(|error| format!("its private part is sealed: {error}"))?

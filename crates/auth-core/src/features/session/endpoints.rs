@@ -138,7 +138,9 @@ impl Input for SignOut {
             let callback = body.optional_string("callbackURL");
             let redirect = body.optional_bool("disableRedirect");
             let state = body.optional_string("state");
-            (callback?, redirect?, state?);
+            callback?;
+            redirect?;
+            state?;
         }
         Some(Self)
     }

@@ -98,12 +98,12 @@ impl Input for UpdateUser {
         let members = fields.record()?;
         let name = match members.get("name") {
             None => None,
-            Some(value) => Some(as_column_text(value).or_else(|| fields.not_text("name", value))?),
+            Some(value) => Some(fields.column_text("name", value)?),
         };
         let image = match members.get("image") {
             None => None,
             Some(Value::Null) => Some(None),
-            Some(value) => Some(Some(as_column_text(value).or_else(|| fields.not_text("image", value))?)),
+            Some(value) => Some(Some(fields.column_text("image", value)?)),
         };
         Some(Self { wants_email: wants_email(members), name, image })
     }
@@ -115,16 +115,6 @@ impl Input for UpdateUser {
 
 fn wants_email(members: &Map<String, Value>) -> bool {
     members.get("email").is_some_and(is_truthy)
-}
-
-/// Upstream does not check these types: numbers and booleans reach the text column in their text form.
-fn as_column_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 /// Changes the caller's name and picture.
