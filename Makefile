@@ -73,7 +73,7 @@ doc: setup ## Documentation of our crates, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(FEATURES)
 
 generate: dev ## Write the generated documents: errors, configuration, endpoints, .env.example
-	@$(TARGET)/debug/auth-server generate --write
+	@$(TARGET)/debug/auth-server generate
 
 check-generated: dev ## Fail when a generated document is out of date
 	@$(TARGET)/debug/auth-server generate --check

@@ -112,6 +112,9 @@ impl DatabaseUrl {
             }
             #[cfg(feature = "postgres")]
             Some(("postgres" | "postgresql", _)) => match text.parse::<tokio_postgres::Config>() {
+                Ok(config) if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require => {
+                    Err("asks for TLS (sslmode=require), which is not supported yet".to_owned())
+                }
                 Ok(_) => Ok(Self::Postgres(Secret::from(text))),
                 Err(_) => Err(format!("is not a PostgreSQL URL; {EXPECTED}")),
             },
@@ -216,7 +219,9 @@ mod tests {
 
     #[test]
     fn refuses_unknown_databases_without_repeating_the_url() {
-        for bad in ["oracle://u:hunter2@x", "mysql://u:hunter2@x/y", "sqlite::memory:", "sqlite:", "hunter2"]
+        let tls = "postgres://u:hunter2@x/y?sslmode=require";
+        for bad in
+            [tls, "oracle://u:hunter2@x", "mysql://u:hunter2@x/y", "sqlite::memory:", "sqlite:", "hunter2"]
         {
             let reason = DatabaseUrl::parse(bad).unwrap_err();
             assert!(!reason.contains("hunter2"), "{reason}");
