@@ -23,4 +23,6 @@ pub mod pipeline;
 pub mod reply;
 pub mod router;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod wire;

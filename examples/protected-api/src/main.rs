@@ -29,7 +29,7 @@ async fn admin(user: Authenticated) -> Result<HttpResponse, auth_verify::actix::
 #[post("/internal/reindex")]
 async fn reindex(caller: ServiceCaller) -> Result<HttpResponse, auth_s2s::actix::Rejection> {
     caller.require_service(&["worker"])?;
-    Ok(HttpResponse::Accepted().json(json!({"startedBy": caller.service().as_str()})))
+    Ok(HttpResponse::Ok().json(json!({"startedBy": caller.service().as_str()})))
 }
 
 #[actix_web::main]

@@ -25,7 +25,7 @@ impl Kind {
     pub fn expected(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
-            Self::Secret => "text of 32 characters or more".to_owned(),
+            Self::Secret => "text (never shown)".to_owned(),
             Self::Boolean => "true or false".to_owned(),
             Self::Integer => "a whole number".to_owned(),
             Self::Seconds => "seconds, or a span such as 15m, 12h, 7d".to_owned(),

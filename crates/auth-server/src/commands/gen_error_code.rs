@@ -19,10 +19,9 @@ pub(super) fn run(options: &GenErrorCode) -> Result<ExitCode, String> {
     for path in &options.registered_in {
         highest = highest.max(scan(path, prefix).map_err(|error| format!("{}: {error}", path.display()))?);
     }
-    for number in highest + 1..=highest + options.amount {
-        println!("{prefix}-{number:04}");
-    }
-    Ok(ExitCode::SUCCESS)
+    let numbers = highest + 1..=highest + options.amount;
+    let lines: String = numbers.map(|number| format!("{prefix}-{number:04}\n")).collect();
+    super::print(format_args!("{lines}"))
 }
 
 /// The highest number of `prefix` in the files below `path`; files that are not text are passed over.

@@ -7,17 +7,16 @@ use sha2::{Digest, Sha512};
 use super::settings;
 use crate::cli::GenSecret;
 
-pub(super) fn run(options: &GenSecret) -> ExitCode {
+pub(super) fn run(options: &GenSecret) -> Result<ExitCode, String> {
     match &options.input {
-        None => println!("{}", settings::random().expose()),
+        None => super::print(format_args!("{}\n", settings::random().expose())),
         Some(phrase) => {
             eprintln!(
                 "warning: a secret made from a phrase is only as strong as the phrase; prefer `gen-secret` without -i"
             );
-            println!("{}", hex(&Sha512::digest(phrase.as_bytes())));
+            super::print(format_args!("{}\n", hex(&Sha512::digest(phrase.as_bytes()))))
         }
     }
-    ExitCode::SUCCESS
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,6 +5,8 @@ mod gen_secret;
 mod generate;
 mod settings;
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,12 +37,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
             telemetry::start(config.production);
             migrate(&config, options.dry_run)
         }
-        Command::CheckConfig => {
-            println!("{:#?}", settings::load(file)?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
         Command::Keys(Keys::List) => list_keys(settings::load(file)?),
-        Command::GenSecret(options) => Ok(gen_secret::run(&options)),
+        Command::GenSecret(options) => gen_secret::run(&options),
         Command::GenErrorCode(options) => gen_error_code::run(&options),
         Command::Generate(options) => generate::run(&options),
     }
@@ -56,7 +55,9 @@ fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
     for migration in pending {
         match mode {
             Mode::Apply => eprintln!("{url}: applied {}", migration.name),
-            Mode::DryRun => println!("-- {}\n{}", migration.name, migration.sql),
+            Mode::DryRun => {
+                print(format_args!("-- {}\n{}\n", migration.name, migration.sql))?;
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -75,7 +76,7 @@ fn list_keys(config: Config) -> Result<ExitCode, String> {
         keys.reload(&store, shared.clock.now()).await
     });
     read.map_err(|error| format!("{url}: {error}"))?;
-    println!("{:<34}{:<8}{:<26}{:<26}STATE", "KID", "ALG", "CREATED", "EXPIRES");
+    let mut table = format!("{:<34}{:<8}{:<26}{:<26}STATE\n", "KID", "ALG", "CREATED", "EXPIRES");
     for key in keys.keys() {
         let expires = key.expires_at.map_or_else(|| "-".to_owned(), auth_jose::Timestamp::to_iso);
         let state = match (key.is_signing, key.is_readable) {
@@ -83,7 +84,18 @@ fn list_keys(config: Config) -> Result<ExitCode, String> {
             (false, true) => "published",
             (false, false) => "unreadable with this secret",
         };
-        println!("{:<34}{:<8}{:<26}{:<26}{state}", key.kid, key.alg, key.created_at.to_iso(), expires);
+        let created = key.created_at.to_iso();
+        let _ = writeln!(table, "{:<34}{:<8}{created:<26}{expires:<26}{state}", key.kid, key.alg);
     }
-    Ok(ExitCode::SUCCESS)
+    print(format_args!("{table}"))
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no failure.
+fn print(text: std::fmt::Arguments<'_>) -> Result<ExitCode, String> {
+    match std::io::stdout().write_fmt(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
