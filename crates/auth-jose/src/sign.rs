@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::signer::{Material, Signer};
-use crate::{Algorithm, JsonError, Secret, json};
+use crate::{Algorithm, JsonError, PublicKey, Secret, json};
 
 /// What kind of key [`SigningKey::generate`] makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,10 @@ impl SigningKey {
         };
         let private = select(jwk, private)?;
         let public = select(jwk, public)?;
+        // Never sign with a key that our own verifiers would refuse.
+        if !PublicKey::from_jwk(&public).is_ok_and(|key| key.fits(alg)) {
+            return Err(KeyError::KeyInvalid);
+        }
         let signer = Signer::new(alg, kid, Material::from_jwk(alg, &private)?);
         let Ok(private) = serde_json::to_string(&private) else { return Err(KeyError::KeyInvalid) };
         Ok(Self { signer, private: Secret::new(private), public })

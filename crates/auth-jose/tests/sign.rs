@@ -125,6 +125,13 @@ fn refuses_keys_that_do_not_fit() {
 }
 
 #[test]
+fn refuses_a_key_that_no_verifier_would_accept() {
+    let weak = include_str!("rsa-exponent-3.jwk.json");
+    let refused = SigningKey::from_private_jwk(weak, Algorithm::Rs256, "k").unwrap_err();
+    assert_eq!(refused, KeyError::KeyInvalid);
+}
+
+#[test]
 fn refuses_claims_that_are_no_object() {
     let key = SigningKey::from_private_jwk(ED25519, Algorithm::EdDsa, "K1").unwrap();
     assert_eq!(key.sign(None, "text"), Err(KeyError::ClaimsInvalid));
