@@ -2,8 +2,8 @@
 //!
 //! Verification never waits for the network while a set is at hand: a set past its time is used while
 //! one task fetches the next. Only a cold start and an unknown `kid` wait, all for the same request.
-//! Failures count for the cooldown as successes do, so that no flood of tokens becomes a flood of
-//! requests, and nothing but a better set replaces a good one.
+//! After a failure, and after every request that an unknown `kid` caused, there is a cooldown, so that no
+//! flood of tokens becomes a flood of requests. Nothing but a better set replaces a good one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,8 +38,17 @@ struct Inner {
     sets: Cache<String, Arc<Snapshot>>,
     /// Held by the one task that fetches.
     flight: Arc<Mutex<()>>,
-    /// When the last request ended, in milliseconds; [`NEVER`] before the first.
-    last_attempt: AtomicI64,
+    /// When the last cooldown began, in milliseconds; [`NEVER`] before the first.
+    cooling_since: AtomicI64,
+}
+
+/// What a request for keys is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Cause {
+    /// There is no set, or its time is over. Happens at most once per lifetime of a set.
+    Routine,
+    /// A token names a key that is not in the set: anybody can make such a token.
+    UnknownKid,
 }
 
 const NEVER: i64 = i64::MIN;
@@ -53,7 +62,7 @@ impl KeySource {
             counters: Counters::default(),
             sets: Cache::new(1),
             flight: Arc::default(),
-            last_attempt: AtomicI64::new(NEVER),
+            cooling_since: AtomicI64::new(NEVER),
         }))
     }
 
@@ -85,7 +94,8 @@ impl KeySource {
         }
         // A task of its own: a caller that hangs up must not abort what others wait for, nor escape the
         // cooldown.
-        tokio::spawn(Arc::clone(&self.0).fetch(turn)).await.ok().flatten()
+        let cause = if known.is_some() { Cause::UnknownKid } else { Cause::Routine };
+        tokio::spawn(Arc::clone(&self.0).fetch(cause, turn)).await.ok().flatten()
     }
 
     /// What [`KeySource::newer_than`] answers, unless it takes a request to tell.
@@ -106,14 +116,14 @@ impl KeySource {
         if let Ok(turn) = Arc::clone(&self.0.flight).try_lock_owned() {
             // Asked again under the lock: a request may have ended in between.
             if !self.0.is_cooling_down() {
-                drop(tokio::spawn(Arc::clone(&self.0).fetch(turn)));
+                drop(tokio::spawn(Arc::clone(&self.0).fetch(Cause::Routine, turn)));
             }
         }
     }
 }
 
 impl Inner {
-    async fn fetch(self: Arc<Self>, _turn: OwnedMutexGuard<()>) -> Option<Arc<Snapshot>> {
+    async fn fetch(self: Arc<Self>, cause: Cause, _turn: OwnedMutexGuard<()>) -> Option<Arc<Snapshot>> {
         self.counters.fetches.add(1);
         let outcome = self.fetcher.fetch().await;
         let now = self.clock.now();
@@ -131,12 +141,15 @@ impl Inner {
                 None
             }
         };
-        self.last_attempt.store(now.millis(), Ordering::Release);
+        // A routine success starts none: a key that appears right after it is accepted at once.
+        if set.is_none() || cause == Cause::UnknownKid {
+            self.cooling_since.store(now.millis(), Ordering::Release);
+        }
         set
     }
 
     fn is_cooling_down(&self) -> bool {
-        let last = self.last_attempt.load(Ordering::Acquire);
+        let last = self.cooling_since.load(Ordering::Acquire);
         let since = self.clock.now().millis().saturating_sub(last);
         // A clock that was set back ends the cooldown instead of prolonging it.
         last != NEVER && (0..COOLDOWN_SECONDS * 1000).contains(&since)

@@ -57,16 +57,14 @@ impl Verifier {
 
     async fn verify_uncounted<C: DeserializeOwned>(&self, token: &str) -> Result<Verified<C>, VerifyError> {
         let Inner { policy, source, clock } = &*self.0;
-        let set = match source.at_hand() {
-            Some(set) => set,
-            None => {
-                // Without any key, form and header can still be judged: garbage starts no request.
-                match verify::<C>(policy, &JwkSet::default(), clock.now(), token) {
-                    Err(VerifyError::KeyUnknown) => {}
-                    refused => return refused,
-                }
-                source.newer_than(None).await.ok_or(VerifyError::KeysUnavailable)?
+        let Some(set) = source.at_hand() else {
+            // Without any key, form and header can still be judged: garbage starts no request.
+            match verify::<C>(policy, &JwkSet::default(), clock.now(), token) {
+                Err(VerifyError::KeyUnknown) => {}
+                refused => return refused,
             }
+            let set = source.newer_than(None).await.ok_or(VerifyError::KeysUnavailable)?;
+            return verify(policy, &set.keys, clock.now(), token);
         };
         match verify(policy, &set.keys, clock.now(), token) {
             // Perhaps the issuer has rotated its keys.

@@ -139,7 +139,7 @@ async fn answers_every_bad_token_alike() {
     for value in ["Bearer x", "Bearer a.b.c", &service, &expired, &foreign] {
         assert_eq!(get(&verifier, "/me", &[value]).await, invalid(), "{value}");
     }
-    assert_eq!(issuer.fetches(), 1);
+    assert_eq!(issuer.fetches(), 2);
 }
 
 #[actix_web::test]

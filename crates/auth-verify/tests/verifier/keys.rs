@@ -43,7 +43,6 @@ async fn accepts_a_rotated_key_at_once_and_forgets_the_old_one() {
     let issuer = Issuer::answering(Answer::keys(&[&old]));
     let verifier = issuer.verifier();
     assert_eq!(check(&verifier, &token(&old)).await, Ok(()));
-    issuer.clock.advance(11);
     issuer.answer(Answer::keys(&[&new]));
     assert_eq!(check(&verifier, &token(&new)).await, Ok(()));
     assert_eq!(check(&verifier, &token(&old)).await, Err(VerifyError::KeyUnknown));
@@ -67,6 +66,34 @@ async fn asks_once_per_cooldown_however_many_unknown_kids_come() {
     }
     // The kid never becomes part of a request.
     assert!(issuer.requests().iter().all(|line| line == "GET /jwks HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn asks_once_when_the_first_token_has_an_unknown_kid() {
+    let good = key("good");
+    let issuer = Issuer::answering(Answer::keys(&[&good]));
+    let verifier = issuer.verifier();
+    assert_eq!(check(&verifier, &token(&key("stranger"))).await, Err(VerifyError::KeyUnknown));
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fetches_once_for_a_hundred_callers_with_a_new_key() {
+    let (old, new) = (key("old"), key("new"));
+    let issuer = Issuer::answering(Answer::keys(&[&old]));
+    let verifier = issuer.verifier();
+    assert_eq!(check(&verifier, &token(&old)).await, Ok(()));
+    issuer.answer(Answer::After(Duration::from_millis(200), jwks(&[&old, &new])));
+    let callers: Vec<_> = (0..100)
+        .map(|_| {
+            let (verifier, token) = (verifier.clone(), token(&new));
+            tokio::spawn(async move { check(&verifier, &token).await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), Ok(()));
+    }
+    assert_eq!(issuer.fetches(), 2);
 }
 
 #[tokio::test]
@@ -135,10 +162,11 @@ async fn refreshes_in_the_background_once_the_time_is_over() {
     assert_eq!(issuer.fetches(), 1);
     issuer.clock.advance(1);
     assert_eq!(check(&verifier, &token(&old)).await, Ok(()));
-    eventually(&verifier, |metrics| metrics.fetches == 2).await;
+    eventually(&verifier, |_| issuer.fetches() == 2).await;
+    // From here on, keys can only be those of the second answer.
+    issuer.answer(Answer::status(500, "{}"));
     eventually_refused(&verifier, &token(&old)).await;
     assert_eq!(check(&verifier, &token(&new)).await, Ok(()));
-    assert_eq!(issuer.fetches(), 2);
 }
 
 async fn eventually_refused(verifier: &auth_verify::Verifier, token: &str) {

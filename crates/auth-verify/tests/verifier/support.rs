@@ -110,8 +110,9 @@ fn serve(mut stream: TcpStream, answer: &Mutex<Answer>, log: &Mutex<Vec<String>>
     let Some(request) = lines.next() else { return };
     let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     assert!(!headers.iter().any(|line| line.to_ascii_lowercase().starts_with("cookie")));
-    log.lock().unwrap().push(request);
+    // In this order, a request that was counted is answered with what was set by then.
     let answer = answer.lock().unwrap().clone();
+    log.lock().unwrap().push(request);
     // Write errors are the client's good right: it may hang up.
     let _ = match answer {
         Answer::Plain(status, headers, body) => {
