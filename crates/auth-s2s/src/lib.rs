@@ -5,7 +5,7 @@
 //! call it.
 //!
 #![cfg_attr(feature = "mint", doc = "```")]
-#![cfg_attr(not(feature = "mint"), doc = "```ignore")]
+#![cfg_attr(not(feature = "mint"), doc = "```text")]
 //! use auth_s2s::{Minter, Receiver};
 //!
 //! let worker = Minter::generate("worker".parse()?)?;
