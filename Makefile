@@ -15,6 +15,8 @@ SERVER_release = cargo build --release --package auth-server $(CARGO_ARGS)
 SERVER_dev = cargo build --workspace --bin auth-server $(CARGO_ARGS)
 API_release = cargo build --release --package example-protected-api
 API_dev = cargo build --workspace --bin example-protected-api $(CARGO_ARGS)
+DEMO_release = cargo build --release --package auth-server --package example-protected-api --package example-worker $(CARGO_ARGS)
+DEMO_dev = cargo build --workspace --bins $(CARGO_ARGS)
 BINARIES = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,release)
 
 ##@ Use
@@ -38,7 +40,8 @@ api: setup ## Build and start the example API that accepts the server's tokens
 	@exec $(BINARIES)/example-protected-api
 
 demo: setup ## Sign up, get a token, call three APIs and a worker's route: every hop printed
-	@examples/demo/run.sh
+	@[ -n "$${AUTH_BIN_DIR:-}" ] || $(DEMO_$(PROFILE))
+	@AUTH_BIN_DIR="$${AUTH_BIN_DIR:-$(BINARIES)}" examples/demo/run.sh
 
 dist: setup ## Build the server for delivery: smallest and fastest, slowest to build
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
