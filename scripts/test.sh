@@ -30,6 +30,8 @@ compat() {
   scripts/compat-deps.sh
   say "Node: the official client, jose, and a Better Auth server on the same database"
   node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs
+  say "Node: the example page's proxy and token keeping"
+  (cd examples/web && npm ci --silent && npm test)
   say "Python: PyJWT"
   compat/python/.venv/bin/python -m pytest -q -p no:cacheprovider compat/python
 }
