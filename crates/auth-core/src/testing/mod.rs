@@ -7,6 +7,7 @@ mod http;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use auth_jose::clock::ManualClock;
 use auth_jose::entropy::SeededEntropy;
@@ -40,7 +41,8 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     /// Its database.
     pub database: Arc<TestDatabase>,
-    seed: u64,
+    /// The seed of the next server's randomness: servers on one database must not draw the same ids.
+    seeds: Arc<AtomicU64>,
 }
 
 /// Reads a configuration as the server reads `auth.json`, without any environment variable.
@@ -60,15 +62,20 @@ impl TestApp {
     pub async fn new(database: TestDatabase, settings: Value) -> Self {
         database.migrate();
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START)));
-        Self::build(Arc::new(database), clock, 1, settings).await
+        Self::build(Arc::new(database), clock, Arc::default(), settings).await
     }
 
     /// Another server on the same database and clock.
     pub async fn beside(&self, settings: Value) -> Self {
-        Self::build(self.database.clone(), self.clock.clone(), self.seed + 1, settings).await
+        Self::build(self.database.clone(), self.clock.clone(), self.seeds.clone(), settings).await
     }
 
-    async fn build(database: Arc<TestDatabase>, clock: Arc<ManualClock>, seed: u64, settings: Value) -> Self {
+    async fn build(
+        database: Arc<TestDatabase>,
+        clock: Arc<ManualClock>,
+        seeds: Arc<AtomicU64>,
+        settings: Value,
+    ) -> Self {
         let mut all = json!({
             "baseURL": "http://localhost:3000",
             "secret": SECRET,
@@ -82,13 +89,13 @@ impl TestApp {
         let config = load_config(&all).expect("a good configuration");
         let secret = config.secret.clone().unwrap_or_else(|| Secret::from(SECRET));
         let store = Store::open(&config.database, config.database.pool_size);
-        let entropy = Arc::new(SeededEntropy::new(seed));
+        let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
         let shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");
         }
-        Self { app, clock, database, seed }
+        Self { app, clock, database, seeds }
     }
 
     /// Sends a request straight into the pipeline, past any web server.

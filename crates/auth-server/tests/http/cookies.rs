@@ -1,0 +1,140 @@
+//! Which cookies are read, and how they are named.
+
+use auth_core::testing::{TestDatabase, TestUser, get, post};
+use auth_core::wire::cookie::encode_uri_component;
+use serde_json::json;
+
+use crate::support::Server;
+
+on_every_database!(
+    accepts_every_spelling_of_a_signed_cookie,
+    the_first_of_two_cookies_counts,
+    a_tampered_cookie_is_as_if_absent,
+    an_unknown_token_removes_the_cookies,
+    the_vector_of_better_auth_is_a_good_cookie,
+    secure_cookies_have_secure_names,
+    the_prefix_is_a_setting,
+    a_session_cache_is_removed,
+    a_cookie_of_another_secret_is_as_if_absent,
+);
+
+fn named(value: &str) -> String {
+    format!("better-auth.session_token={value}")
+}
+
+async fn accepts_every_spelling_of_a_signed_cookie(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    let encoded = encode_uri_component(&ada.signed);
+    for cookies in [
+        named(&encoded),
+        named(&ada.signed),
+        named(&format!("\"{encoded}\"")),
+        format!("theme=dark;{} ; other=1", named(&encoded)),
+        format!("broken; =; {}", named(&encoded)),
+    ] {
+        let response = server.session(&cookies).await;
+        assert_eq!(response.json()["user"]["id"], ada.id, "{cookies}");
+    }
+    let two_headers = get("/get-session").header("cookie", "theme=dark").header("cookie", named(&encoded));
+    assert_eq!(server.call(two_headers).await.json()["user"]["id"], ada.id);
+}
+
+async fn the_first_of_two_cookies_counts(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let (ada, eve) = (server.sign_up("Ada").await, server.sign_up("Eve").await);
+    let response = server.session(&format!("{}; {}", ada.cookies, eve.cookies)).await;
+    assert_eq!(response.json()["user"]["id"], ada.id);
+    let response = server.session(&format!("{}; {}", named("tampered.AAAA"), eve.cookies)).await;
+    assert_eq!(response.text(), "null");
+}
+
+async fn a_tampered_cookie_is_as_if_absent(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    let (token, signature) = ada.signed.split_once('.').unwrap();
+    let url_safe = signature.replace('+', "-").replace('/', "_").replace('=', "");
+    let flipped = if token.starts_with('a') { 'b' } else { 'a' };
+    for value in [
+        token.to_owned(),
+        format!("{token}."),
+        format!("{token}.{url_safe}"),
+        format!("{flipped}{}.{signature}", token.get(1..).unwrap()),
+        format!("{token}.{}", signature.to_lowercase() + "!"),
+        format!("{token}.{signature}="),
+        String::new(),
+        "%".to_owned(),
+        "%zz.%".to_owned(),
+    ] {
+        let response = server.session(&named(&value)).await;
+        assert_eq!((response.status, response.text()), (200, "null"), "{value}");
+        assert_eq!(response.set_cookies(), [""; 0], "{value}");
+        let refused = server.call(get("/list-accounts").header("cookie", named(&value))).await;
+        assert_eq!((refused.status, refused.set_cookies()), (401, vec![]), "{value}");
+    }
+}
+
+async fn an_unknown_token_removes_the_cookies(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let unknown = named(&encode_uri_component(&server.app.signer.sign("0123456789abcdefghijklmnopqrstuv")));
+    let expected = ["session_token", "session_data", "dont_remember"]
+        .map(|name| format!("better-auth.{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"));
+    for (path, status) in [("/get-session", 200), ("/list-sessions", 401), ("/token", 401)] {
+        let response = server.call(get(path).header("cookie", &unknown)).await;
+        assert_eq!(response.status, status);
+        assert_eq!(response.set_cookies(), expected, "{path}");
+    }
+}
+
+async fn the_vector_of_better_auth_is_a_good_cookie(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    server.database.execute("UPDATE session SET token = 'abcdefghijklmnopqrstuvwxyzABCDEF'").await;
+    let cookie = "better-auth.session_token=abcdefghijklmnopqrstuvwxyzABCDEF.EKxkEazyXJXEk2DGsySMSy4aSGepFZmneB0vRseMim4%3D";
+    assert_eq!(server.session(cookie).await.json()["user"]["id"], ada.id);
+}
+
+async fn secure_cookies_have_secure_names(database: TestDatabase) {
+    let server = Server::with(database, json!({ "baseURL": "https://auth.example.test" })).await;
+    let body = json!({ "name": "Ada", "email": "ada@example.test", "password": "a good password", "rememberMe": false });
+    let response = server.call(post("/sign-up/email", body)).await;
+    let cookies = response.set_cookies();
+    for (cookie, name) in cookies.iter().zip(["session_token", "dont_remember"]) {
+        assert!(cookie.starts_with(&format!("__Secure-better-auth.{name}=")), "{cookie}");
+        assert!(cookie.ends_with("; Path=/; HttpOnly; Secure; SameSite=Lax"), "{cookie}");
+    }
+    let ada = TestUser::new(&response, &server.app);
+    assert_eq!(server.session(&ada.cookies).await.json()["user"]["id"], ada.id);
+    let plain = ada.cookies.replace("__Secure-", "");
+    assert_eq!(server.session(&plain).await.text(), "null", "a name that http may set counts for nothing");
+    let out = server.call(post("/sign-out", json!({})).by(&ada.by_cookie())).await;
+    let removed = "__Secure-better-auth.session_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
+    assert_eq!(out.set_cookies()[0], removed);
+}
+
+async fn the_prefix_is_a_setting(database: TestDatabase) {
+    let settings = json!({ "advanced": { "cookiePrefix": "shop", "useSecureCookies": true } });
+    let server = Server::with(database, settings).await;
+    let ada = server.sign_up("Ada").await;
+    assert!(ada.cookies.starts_with("__Secure-shop.session_token="), "{}", ada.cookies);
+    assert_eq!(server.session(&ada.cookies).await.json()["user"]["id"], ada.id);
+}
+
+async fn a_session_cache_is_removed(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    let cache = "better-auth.session_data=x; better-auth.session_data.0=y; better-auth.session_data.10=z; better-auth.session_datas=w";
+    let response = server.session(&format!("{}; {cache}", ada.cookies)).await;
+    assert_eq!(response.json()["user"]["id"], ada.id);
+    let expected = ["session_data", "session_data.0", "session_data.10"]
+        .map(|name| format!("better-auth.{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"));
+    assert_eq!(response.set_cookies(), expected);
+}
+
+async fn a_cookie_of_another_secret_is_as_if_absent(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    let other = server.beside(json!({ "secret": "another-secret-0123456789-0123456789" })).await;
+    let response = other.session(&ada.cookies).await;
+    assert_eq!((response.text(), response.set_cookies()), ("null", vec![]));
+}

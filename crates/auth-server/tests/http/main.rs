@@ -1,0 +1,49 @@
+//! The server over HTTP: the real actix stack, one file for each feature. Every test runs on SQLite, and with
+//! the feature `test-postgres` on PostgreSQL too.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+/// Makes a test for each kind of database out of functions that take one.
+macro_rules! on_every_database {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test(auth_core::testing::TestDatabase::sqlite()).await;
+            })+
+        }
+
+        #[cfg(feature = "test-postgres")]
+        mod postgres {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test(crate::support::postgres()).await;
+            })+
+        }
+    };
+}
+
+mod access;
+mod accounts;
+mod bearer;
+mod bodies;
+mod cookies;
+mod errors;
+mod hashing;
+mod hostile;
+mod jwt;
+mod keys;
+mod limits;
+mod origin;
+mod outage;
+mod password;
+mod refresh;
+mod routes;
+mod sessions;
+mod settings;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+mod support;
+mod system;
+mod update_user;
