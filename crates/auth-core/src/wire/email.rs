@@ -9,13 +9,17 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct EmailAddress(String);
 
+/// RFC 5321 allows no longer path. Upstream has no limit and answers 500 where the index has one.
+const MAX_LENGTH: usize = 254;
+
 impl EmailAddress {
     /// Reads an address; nothing is trimmed, and quoted, commented, international and dotless forms
     /// are refused.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (local, domain) = text.split_once('@')?;
-        (is_local_part(local) && is_domain(domain)).then(|| Self(text.to_ascii_lowercase()))
+        let is_address = text.len() <= MAX_LENGTH && is_local_part(local) && is_domain(domain);
+        is_address.then(|| Self(text.to_ascii_lowercase()))
     }
 
     /// The address as stored.
@@ -53,6 +57,13 @@ fn is_domain(domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refuses_addresses_longer_than_mail_allows() {
+        let address = |length: usize| format!("{}@example.test", "a".repeat(length - "@example.test".len()));
+        assert!(EmailAddress::parse(&address(254)).is_some());
+        assert!(EmailAddress::parse(&address(255)).is_none());
+    }
 
     #[test]
     fn accepts_and_lower_cases_plain_addresses() {
