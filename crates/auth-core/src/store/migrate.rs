@@ -30,6 +30,12 @@ pub enum MigrateError {
     Failed(String),
 }
 
+impl From<diesel::result::Error> for MigrateError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// A migration that is not applied yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
@@ -71,12 +77,18 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
                 <diesel::SqliteConnection as diesel::Connection>::establish(&target.to_string_lossy())
                     .map_err(|error| connect(&error))?;
             conn.batch_execute(super::dialect::SQLITE_SETUP).map_err(|error| connect(&error))?;
-            match mode {
-                Mode::Apply => restrict_to_owner(path),
-                // Never committed: looking makes diesel's own table.
-                Mode::DryRun => conn.batch_execute("BEGIN").map_err(|error| connect(&error))?,
-            }
-            let names = run(&mut conn, SQLITE, mode)?;
+            let names = match mode {
+                Mode::Apply => {
+                    restrict_to_owner(path);
+                    // Servers that start together take turns, and all migrations happen or none.
+                    conn.immediate_transaction(|conn| run(conn, SQLITE, mode))?
+                }
+                Mode::DryRun => {
+                    // Never committed: looking makes diesel's own table.
+                    conn.batch_execute("BEGIN").map_err(|error| connect(&error))?;
+                    run(&mut conn, SQLITE, mode)?
+                }
+            };
             Ok(with_sql(names, &SQLITE_TEXT))
         }
         #[cfg(feature = "postgres")]
