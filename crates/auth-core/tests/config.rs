@@ -1,0 +1,158 @@
+//! The configuration: every problem at once, by name, and never a secret's value.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use auth_core::config::{Config, Problem, SETTINGS, Sources, env_example};
+use auth_core::crypto::password::Algorithm;
+
+const SECRET: &str = "0123456789-abcdefghijklmnop-ABCDEF";
+
+/// Loads a configuration from variables and files that exist only here; `auth.toml` is read if it is given.
+fn load(env: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    let env: BTreeMap<&str, &str> = env.iter().copied().collect();
+    let files: BTreeMap<&str, &str> = files.iter().copied().collect();
+    let main = files.keys().find(|name| name.starts_with("auth.")).map(|name| Path::new(*name));
+    Config::load(&Sources {
+        env: &|name| env.get(name).map(|value| (*value).to_owned()),
+        read_file: &|path| {
+            let found = path.to_str().and_then(|name| files.get(name));
+            found.map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        },
+        file: main,
+    })
+}
+
+fn problems(env: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<String> {
+    load(env, files).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_is_needed_in_development() {
+    let config = load(&[], &[]).unwrap();
+    assert_eq!(config.base_url.origin(), "http://localhost:3000");
+    assert_eq!(config.base_path, "/api/auth");
+    assert_eq!(config.database.url.to_string(), "sqlite:auth.db");
+    assert_eq!((config.session.expires_in, config.session.update_age), (604_800, 86_400));
+    assert_eq!(config.jwt.expires_in, 900);
+    assert!(config.origins.is_trusted_origin("http://127.0.0.1:3000"));
+    assert!(config.secret.is_none());
+}
+
+#[test]
+fn variables_override_the_file() {
+    let file = "baseURL = \"https://a.example.com\"\n[server]\nport = 4000\n[session]\nexpiresIn = \"2d\"";
+    let config = load(&[("PORT", "5000")], &[("auth.toml", file)]).unwrap();
+    assert_eq!((config.server.port, config.session.expires_in), (5000, 172_800));
+    assert_eq!(config.base_url.origin(), "https://a.example.com");
+    assert!(config.cookies.secure);
+}
+
+#[test]
+fn json_files_have_the_same_settings() {
+    let file =
+        r#"{"emailAndPassword":{"password":{"algorithm":"scrypt"}},"trustedOrigins":["https://b.test"]}"#;
+    let config = load(&[], &[("auth.json", file)]).unwrap();
+    assert_eq!(config.email_and_password.password.algorithm, Algorithm::Scrypt);
+    assert!(config.origins.is_trusted_origin("https://b.test"));
+}
+
+#[test]
+fn every_problem_is_listed_at_once_by_the_name_that_was_used() {
+    let file = "sessionn = 1\nplugins = [\"jwt\", \"oauth\"]\n[session]\nexpiresin = 5\nupdateAge = \"soon\"\n\
+                [advanced]\ncookiePrefix = \"a;b\"\n[advanced.ipAddress]\ntrustedProxies = [\"10.0.0.0/99\"]";
+    let env = [
+        ("PORT", "70000"),
+        ("HOST", "example.com"),
+        ("DATABASE_URL", "oracle://x"),
+        ("BETTER_AUTH_URL", "auth.example.com"),
+        ("BETTER_AUTH_SECRET", "short"),
+        ("JWT_ALG", "none"),
+        ("JWT_EXPIRES_IN", "-1"),
+        ("NODE_ENV", "prod"),
+        ("BETTER_AUTH_TRUSTED_ORIGINS", "localhost:3000"),
+    ];
+    let problems = problems(&env, &[("auth.toml", file)]);
+    let named = |name: &str| problems.iter().any(|line| line.starts_with(&format!("{name}: ")));
+    for (name, _) in env {
+        assert!(named(name), "{name} in {problems:#?}");
+    }
+    for name in ["sessionn", "plugins", "session.expiresin", "session.updateAge", "advanced.cookiePrefix"] {
+        assert!(named(name), "{name} in {problems:#?}");
+    }
+    assert!(named("advanced.ipAddress.trustedProxies"));
+    assert!(problems.iter().any(|line| line.contains("did you mean session.expiresIn?")), "{problems:#?}");
+}
+
+#[test]
+fn a_value_can_come_from_a_file() {
+    let path = "/run/secrets/auth";
+    let secret = format!("{SECRET}\n");
+    let config = load(&[("BETTER_AUTH_SECRET_FILE", path)], &[(path, &secret)]).unwrap();
+    assert_eq!(config.secret.unwrap().expose(), SECRET);
+    let missing = problems(&[("BETTER_AUTH_SECRET_FILE", "/nowhere")], &[]);
+    assert!(missing[0].starts_with("BETTER_AUTH_SECRET_FILE: cannot read /nowhere"), "{missing:?}");
+    let both = problems(&[("PORT", "1"), ("PORT_FILE", path)], &[(path, "2")]);
+    assert_eq!(both, ["PORT: set either PORT or PORT_FILE, not both"]);
+}
+
+#[test]
+fn a_file_that_is_broken_or_missing_is_said_to_be() {
+    assert!(problems(&[], &[("auth.toml", "a = ")])[0].starts_with("auth.toml: is not valid TOML"));
+    assert!(problems(&[], &[("auth.json", "[]")])[0].starts_with("auth.json: must hold an object"));
+    let missing = Config::load(&Sources {
+        env: &|_| None,
+        read_file: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+        file: Some(Path::new("other.toml")),
+    });
+    assert!(missing.unwrap_err()[0].to_string().starts_with("other.toml: cannot be read"));
+}
+
+#[test]
+fn production_needs_a_strong_secret_and_an_https_address() {
+    let production = ("NODE_ENV", "production");
+    let url = ("BETTER_AUTH_URL", "https://auth.example.com");
+    let missing = problems(&[production], &[]);
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    let known = "better-auth-secret-12345678901234567890";
+    for secret in [known, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "tiny-Secret-1"] {
+        let refused = problems(&[production, url, ("BETTER_AUTH_SECRET", secret)], &[]);
+        assert!(refused[0].starts_with("BETTER_AUTH_SECRET: "), "{refused:?}");
+        assert!(!refused[0].contains(secret), "{refused:?}");
+    }
+    let secret = ("BETTER_AUTH_SECRET", SECRET);
+    let plain = problems(&[production, secret, ("BETTER_AUTH_URL", "http://auth.example.com")], &[]);
+    assert!(plain[0].starts_with("BETTER_AUTH_URL: must be https"), "{plain:?}");
+    for base in ["https://auth.example.com", "http://127.0.0.1:3000", "http://localhost"] {
+        assert!(load(&[production, secret, ("BETTER_AUTH_URL", base)], &[]).is_ok(), "{base}");
+    }
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let url = "postgres://auth:hunter2hunter2@db.example.com/auth";
+    let config = load(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url)], &[]).unwrap();
+    let shown = format!("{config:?} {config:#?} {}", config.database.url);
+    assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
+    let file = format!("[jwt]\nsecret = \"{SECRET}\"\n[database]\nurl = 5");
+    let refused = problems(&[], &[("auth.toml", &file)]);
+    assert!(!refused.join(" ").contains(SECRET), "{refused:?}");
+}
+
+#[test]
+fn a_base_url_with_a_path_is_the_base_path() {
+    let config = load(&[("BETTER_AUTH_URL", "http://localhost:3001/api/v1/auth/")], &[]).unwrap();
+    assert_eq!(config.base_path, "/api/v1/auth");
+    assert_eq!(config.jwt.issuer, "http://localhost:3001");
+}
+
+#[test]
+fn the_example_of_variables_can_be_used_as_it_stands() {
+    let text = env_example();
+    let lines: Vec<(&str, &str)> =
+        text.lines().filter_map(|line| line.strip_prefix('#')?.split_once('=')).collect();
+    let given: Vec<(&str, &str)> = lines.into_iter().filter(|(name, _)| !name.contains(' ')).collect();
+    assert_eq!(given.len(), SETTINGS.iter().filter(|setting| setting.env.is_some()).count());
+    load(&given, &[]).unwrap();
+}

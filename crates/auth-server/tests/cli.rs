@@ -1,0 +1,243 @@
+//! The binary: its commands, its start and its stop.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const SECRET: &str = "0123456789-abcdefghijklmnop-ABCDEF";
+
+/// The binary in `folder`, with no variable of the tests' own environment.
+fn auth_server(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-server"));
+    command.current_dir(folder).env_clear();
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let folder = TempDir::new().unwrap();
+    auth_server(folder.path()).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A server in a process of its own, ended with this value.
+struct Running {
+    child: Child,
+    port: u16,
+}
+
+impl Running {
+    /// Starts a server in `folder` on a free port, and waits until it answers.
+    fn start(folder: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = auth_server(folder);
+        let child = command.env("PORT", port.to_string()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Self { child, port };
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < give_up, "the server does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running
+    }
+
+    fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> String {
+        self.send(&format!(
+            "GET /api/auth{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        let length = body.len();
+        self.send(&format!(
+            "POST /api/auth{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ))
+    }
+
+    /// Asks the server to end, and tells how it did.
+    fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to do for one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn help_tells_what_each_command_does() {
+    let help = stdout(&run(&["--help"]));
+    for word in
+        ["serve", "migrate", "check-config", "keys", "gen-secret", "gen-error-code", "--config", "auth.toml"]
+    {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    assert!(!help.contains("generate"), "an internal command is shown: {help}");
+    for (command, word) in [
+        ("migrate", "--dry-run"),
+        ("gen-secret", "SHA-512"),
+        ("gen-error-code", "--registered-in"),
+        ("keys", "list"),
+        ("check-config", "without secrets"),
+    ] {
+        assert!(stdout(&run(&[command, "--help"])).contains(word), "{command} --help names {word}");
+    }
+}
+
+#[test]
+fn a_secret_is_random_or_made_from_a_phrase_with_a_warning() {
+    let (one, other) = (run(&["gen-secret"]), run(&["gen-secret"]));
+    assert_eq!(stdout(&one).trim().len(), 44);
+    assert_ne!(stdout(&one), stdout(&other));
+    let phrase = run(&["gen-secret", "-i", "abc"]);
+    let sha512 = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                  2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+    assert_eq!(stdout(&phrase).trim(), sha512);
+    assert!(stderr(&phrase).starts_with("warning: "), "{}", stderr(&phrase));
+}
+
+#[test]
+fn error_ids_continue_after_the_highest_registered_one() {
+    assert_eq!(stdout(&run(&["gen-error-code", "-p", "EX", "-a", "2"])), "EX-0001\nEX-0002\n");
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("inner")).unwrap();
+    std::fs::write(folder.path().join("inner/errors.txt"), "EX-0003 EX-0012 NEX-0099").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let next = run(&["gen-error-code", "-p", "EX", "-a", "1", "--registered-in", path]);
+    assert_eq!(stdout(&next), "EX-0013\n");
+    let ours = stdout(&run(&["gen-error-code", "-p", "AUTH"]));
+    let highest = auth_core::features::error_codes().last().unwrap().id;
+    assert!(ours.trim() > highest, "{ours} after {highest}");
+    let refused = run(&["gen-error-code", "-p", "ex!"]);
+    assert!(
+        !refused.status.success() && stderr(&refused).contains("capital letters"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+#[test]
+fn every_problem_of_the_configuration_is_named_and_no_secret_shown() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("auth.toml"), "sesion = 1\nsecret = \"tiny-Secret-1\"").unwrap();
+    let output = auth_server(folder.path()).env("PORT", "http").arg("check-config").output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("3 problems") && text.contains("sesion") && text.contains("PORT"), "{text}");
+    assert!(text.contains("secret: is too short") && !text.contains("tiny-Secret-1"), "{text}");
+    let fine = auth_server(TempDir::new().unwrap().path())
+        .env("BETTER_AUTH_SECRET", SECRET)
+        .arg("check-config")
+        .output();
+    let fine = fine.unwrap_or_else(|error| panic!("{error}"));
+    assert!(fine.status.success() && !stdout(&fine).contains(SECRET), "{}", stdout(&fine));
+}
+
+#[test]
+fn a_dry_run_prints_the_sql_and_makes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let output = auth_server(folder.path()).args(["migrate", "--dry-run"]).output().unwrap();
+    assert!(output.status.success() && stdout(&output).contains("CREATE TABLE"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(auth_server(folder.path()).arg("migrate").status().unwrap().success());
+    let again = auth_server(folder.path()).arg("migrate").output().unwrap();
+    assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
+}
+
+#[test]
+fn a_port_in_use_is_a_sentence() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = TempDir::new().unwrap();
+    let output = auth_server(folder.path()).env("PORT", &port).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with(&format!("auth-server: port {port} on 127.0.0.1 is in use")), "{text}");
+    assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_waited_for_and_then_named_without_its_password() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("auth.toml"), "[database]\nstartTimeout = 1").unwrap();
+    let url = format!("postgres://auth:hunter2@127.0.0.1:{nobody}/auth");
+    let output = auth_server(folder.path()).env("DATABASE_URL", url).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("waiting for the database"), "{text}");
+    let last = text.lines().last().unwrap();
+    let expected =
+        format!("auth-server: the database postgres://auth:***@127.0.0.1:{nobody}/auth does not answer");
+    assert!(last.starts_with(&expected), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn production_does_not_start_without_a_secret() {
+    let folder = TempDir::new().unwrap();
+    let output = auth_server(folder.path()).env("NODE_ENV", "production").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("BETTER_AUTH_SECRET: is required in production"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_restart_keeps_users_sessions_and_keys() {
+    let folder = TempDir::new().unwrap();
+    let server = Running::start(folder.path());
+    let body = r#"{"name":"Ada","email":"ada@example.com","password":"correct horse battery"}"#;
+    let signed_up = server.post("/sign-up/email", body);
+    let cookie = signed_up.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let keys = last_line(&server.get("/jwks", ""));
+    assert!(keys.contains("\"kid\""), "{keys}");
+    assert_eq!(server.stop(), Some(0));
+
+    let server = Running::start(folder.path());
+    let session = server.get("/get-session", &cookie);
+    assert!(session.contains("ada@example.com"), "{session}");
+    assert_eq!(last_line(&server.get("/jwks", "")), keys);
+    assert!(server.post("/sign-in/email", body).starts_with("HTTP/1.1 200"));
+    let listed = auth_server(folder.path()).args(["keys", "list"]).output().unwrap();
+    assert!(stdout(&listed).contains("signing"), "{}", stdout(&listed));
+    assert_eq!(server.stop(), Some(0));
+
+    #[cfg(unix)]
+    for name in ["auth.db", "auth.secret"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+fn last_line(answer: &str) -> String {
+    BufReader::new(answer.as_bytes()).lines().map_while(Result::ok).last().unwrap_or_default()
+}
