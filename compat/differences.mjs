@@ -3,20 +3,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** The list as objects: `[[difference]]` tables of one-line strings, the part of TOML that the file uses. */
+const KEYS = { difference: ["profile", "scenario", "step", "why"], behaviour: ["where", "upstream", "ours", "why"] };
+
+/** The `[[difference]]` tables as objects. Of TOML it reads tables of one-line strings, which is what the file uses. */
 function parse(text) {
   const entries = [];
   for (const [at, raw] of text.split("\n").entries()) {
     const line = raw.trim();
-    const pair = /^(profile|scenario|step|why)\s*=\s*("(?:[^"\\]|\\.)*")$/.exec(line);
-    if (line === "[[difference]]") entries.push({});
-    else if (pair && entries.length) entries.at(-1)[pair[1]] = JSON.parse(pair[2]);
+    const table = /^\[\[(difference|behaviour)\]\]$/.exec(line);
+    const pair = /^(\w+)\s*=\s*("(?:[^"\\]|\\.)*")$/.exec(line);
+    if (table) entries.push({ table: table[1] });
+    else if (pair && KEYS[entries.at(-1)?.table]?.includes(pair[1])) entries.at(-1)[pair[1]] = JSON.parse(pair[2]);
     else if (line && !line.startsWith("#")) throw new Error(`differences.toml, line ${at + 1}: not understood: ${line}`);
   }
   for (const entry of entries) {
-    for (const key of ["profile", "scenario", "step", "why"]) if (!entry[key]) throw new Error(`differences.toml: an entry has no ${key}: ${JSON.stringify(entry)}`);
+    for (const key of KEYS[entry.table]) if (!entry[key]) throw new Error(`differences.toml: an entry has no ${key}: ${JSON.stringify(entry)}`);
   }
-  return entries;
+  return entries.filter((entry) => entry.table === "difference");
 }
 
 const file = process.argv[2];
