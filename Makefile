@@ -27,10 +27,11 @@ help: ## Print this list
 setup: ## Install what the build needs from the system (Debian as root), or say what is missing
 	@scripts/setup.sh
 
-run: setup ## Build and start the server on SQLite in ./data; needs no configuration (PORT=3000)
+run: setup ## Build and start the server on SQLite in ./data; needs no configuration (PORT=3000); reads .env if there is one
 	@$(SERVER_$(PROFILE))
 	@mkdir -p $(DATA_DIR)
-	@DATABASE_URL="$${DATABASE_URL:-sqlite:$(DATA_DIR)/auth.db}" exec $(BINARIES)/auth-server serve
+	@set -a; [ ! -f .env ] || . ./.env; set +a; \
+	DATABASE_URL="$${DATABASE_URL:-sqlite:$(DATA_DIR)/auth.db}" exec $(BINARIES)/auth-server serve
 
 release: setup ## Build the server as `make run` does, without starting it
 	@$(SERVER_release)
