@@ -41,28 +41,41 @@ pub struct Endpoint {
     run: Run,
 }
 
+/// An endpoint's function: `async fn(Access, Input) -> Result<Reply<Output>>`.
+pub trait Function<A, I, O>: Copy + Send + Sync + 'static {
+    /// The answer to come.
+    type Answer: Future<Output = Result<Reply<O>>> + Send + 'static;
+
+    /// Runs the function.
+    fn call(self, access: A, input: I) -> Self::Answer;
+}
+
+impl<A, I, O, F, Answer> Function<A, I, O> for F
+where
+    F: Fn(A, I) -> Answer + Copy + Send + Sync + 'static,
+    Answer: Future<Output = Result<Reply<O>>> + Send + 'static,
+{
+    type Answer = Answer;
+
+    fn call(self, access: A, input: I) -> Answer {
+        self(access, input)
+    }
+}
+
 impl Endpoint {
     /// A GET endpoint.
-    pub fn get<A, I, O, F, Fut>(path: &'static str, function: F) -> Self
-    where
-        A: Access,
-        I: Input,
-        O: Serialize + 'static,
-        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
-    {
+    pub fn get<A: Access, I: Input, O: Serialize + 'static>(
+        path: &'static str,
+        function: impl Function<A, I, O>,
+    ) -> Self {
         Self::new(Method::Get, path, function)
     }
 
     /// A POST endpoint.
-    pub fn post<A, I, O, F, Fut>(path: &'static str, function: F) -> Self
-    where
-        A: Access,
-        I: Input,
-        O: Serialize + 'static,
-        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
-    {
+    pub fn post<A: Access, I: Input, O: Serialize + 'static>(
+        path: &'static str,
+        function: impl Function<A, I, O>,
+    ) -> Self {
         Self::new(Method::Post, path, function)
     }
 
@@ -74,14 +87,11 @@ impl Endpoint {
     }
 
     /// Order, as upstream's: read the whole input, then the rule for forms, then admit the caller, then run.
-    fn new<A, I, O, F, Fut>(method: Method, path: &'static str, function: F) -> Self
-    where
-        A: Access,
-        I: Input,
-        O: Serialize + 'static,
-        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
-    {
+    fn new<A: Access, I: Input, O: Serialize + 'static>(
+        method: Method,
+        path: &'static str,
+        function: impl Function<A, I, O>,
+    ) -> Self {
         let run: Run = Box::new(move |call, body, types| {
             Box::pin(async move {
                 let input = read::<I>(&call, body.as_ref())?;
@@ -89,7 +99,7 @@ impl Endpoint {
                     pipeline::check_request_origin(&call, From::Form)?;
                 }
                 let access = A::admit(call).await?;
-                Ok(function(access, input).await?.into_response())
+                Ok(function.call(access, input).await?.into_response())
             })
         });
         Self { method, path, access: A::NAME, body: BodyTypes::Json, sample: I::sample(), run }

@@ -1,15 +1,12 @@
 //! What a feature hands over: its endpoints, its error codes, the events it joins.
 
-use std::future::Future;
-
 use serde::Serialize;
 
 use crate::access::Access;
-use crate::endpoint::Endpoint;
-use crate::error::{ErrorCode, Result};
+use crate::endpoint::{Endpoint, Function};
+use crate::error::ErrorCode;
 use crate::hooks::Hooks;
 use crate::input::Input;
-use crate::reply::Reply;
 
 /// One feature: a folder below `features/`.
 pub struct Feature {
@@ -32,27 +29,21 @@ impl Feature {
 
     /// Adds a GET endpoint.
     #[must_use]
-    pub fn get<A, I, O, F, Fut>(self, path: &'static str, function: F) -> Self
-    where
-        A: Access,
-        I: Input,
-        O: Serialize + 'static,
-        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
-    {
+    pub fn get<A: Access, I: Input, O: Serialize + 'static>(
+        self,
+        path: &'static str,
+        function: impl Function<A, I, O>,
+    ) -> Self {
         self.endpoint(Endpoint::get(path, function))
     }
 
     /// Adds a POST endpoint.
     #[must_use]
-    pub fn post<A, I, O, F, Fut>(self, path: &'static str, function: F) -> Self
-    where
-        A: Access,
-        I: Input,
-        O: Serialize + 'static,
-        F: Fn(A, I) -> Fut + Copy + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply<O>>> + Send + 'static,
-    {
+    pub fn post<A: Access, I: Input, O: Serialize + 'static>(
+        self,
+        path: &'static str,
+        function: impl Function<A, I, O>,
+    ) -> Self {
         self.endpoint(Endpoint::post(path, function))
     }
 
