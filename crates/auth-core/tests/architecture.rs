@@ -51,6 +51,33 @@ fn features_meet_in_hooks_and_do_not_import_each_other() {
 }
 
 #[test]
+fn the_ground_features_know_each_other_only() {
+    const GROUND: [&str; 3] = ["account", "session", "user"];
+    for own in GROUND {
+        for (name, text) in sources(&format!("crates/auth-core/src/features/{own}")) {
+            for part in code(&text).split("crate::features::").skip(1) {
+                assert!(GROUND.iter().any(|ground| part.starts_with(ground)), "{name} leans on a plugin");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_global() {
+    for krate in ["auth-jose", "auth-core", "auth-verify", "auth-s2s", "auth-server"] {
+        for (name, text) in sources(&format!("crates/{krate}/src")) {
+            if name.ends_with("/tests.rs") {
+                continue;
+            }
+            for global in ["static mut ", "OnceLock", "LazyLock", "OnceCell", "thread_local!", "lazy_static"]
+            {
+                assert!(!code(&text).contains(global), "{name} has a global: {global}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_protocol_knows_no_web_framework() {
     for (name, text) in sources("crates/auth-core/src") {
         for framework in ["actix", "axum", "hyper::"] {

@@ -86,6 +86,30 @@ fn every_problem_is_listed_at_once_by_the_name_that_was_used() {
 }
 
 #[test]
+fn each_kind_of_value_says_what_was_expected() {
+    for (file, expected) in [
+        ("production = 1", "production: expected true or false, got 1"),
+        ("basePath = 5", "basePath: expected text, got 5"),
+        ("[server]\nport = 'many'", "server.port: expected a whole number, got \"many\""),
+        ("[server]\nport = 65536", "server.port: must lie between 0 and 65535"),
+        (
+            "[session]\nexpiresIn = '5 parsecs'",
+            "session.expiresIn: expected seconds, or a span such as 15m, 12h, 7d, got \"5 parsecs\"",
+        ),
+        ("disabledPaths = [1]", "disabledPaths: expected a list of texts, got [1]"),
+        ("secret = 5", "secret: expected text (never shown), got another kind of value"),
+        (
+            "jwt.jwks.keyPairConfig.alg = 'none'",
+            "jwt.jwks.keyPairConfig.alg: expected one of EdDSA, ES256, RS256, got \"none\"",
+        ),
+    ] {
+        assert_eq!(problems(&[], &[("auth.toml", file)]), [expected], "{file}");
+    }
+    let word = problems(&[("NODE_ENV", "prod")], &[]);
+    assert_eq!(word, ["NODE_ENV: expected production, development or test"]);
+}
+
+#[test]
 fn a_value_can_come_from_a_file() {
     let path = "/run/secrets/auth";
     let secret = format!("{SECRET}\n");

@@ -22,11 +22,15 @@ macro_rules! on_every_database {
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test(super::postgres()).await;
+                super::$test(crate::postgres()).await;
             })+
         }
     };
 }
+
+mod rows;
+mod schema;
+mod transactions;
 
 on_every_database!(
     migrations_go_up_down_and_up,
