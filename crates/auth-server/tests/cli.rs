@@ -238,6 +238,49 @@ fn a_restart_keeps_users_sessions_and_keys() {
     }
 }
 
+#[test]
+#[cfg(unix)]
+fn the_files_of_a_running_server_are_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let server = Running::start(folder.path());
+    server.post("/sign-up/email", r#"{"name":"Ada","email":"ada@example.com","password":"correct horse"}"#);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name());
+    }
+    names.sort();
+    assert_eq!(names, ["auth.db", "auth.db-shm", "auth.db-wal", "auth.secret"]);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn keys_of_another_secret_are_listed_as_unreadable() {
+    let folder = TempDir::new().unwrap();
+    let server = Running::start(folder.path());
+    assert_eq!(server.stop(), Some(0));
+    let mut listing = auth_server(folder.path());
+    let listed = listing.env("BETTER_AUTH_SECRET", SECRET).args(["keys", "list"]).output().unwrap();
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    assert!(stdout(&listed).contains("unreadable with this secret"), "{}", stdout(&listed));
+    let own = auth_server(folder.path()).args(["keys", "list"]).output().unwrap();
+    assert!(stdout(&own).contains("signing"), "{}", stdout(&own));
+}
+
+#[test]
+fn what_is_no_command_is_refused_with_the_usage() {
+    for arguments in
+        [&["nonsense"] as &[&str], &["keys"], &["gen-error-code"], &["gen-error-code", "-p", "EX", "-a", "0"]]
+    {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stdout(&output).is_empty(), "{arguments:?}");
+    }
+}
+
 fn last_line(answer: &str) -> String {
     BufReader::new(answer.as_bytes()).lines().map_while(Result::ok).last().unwrap_or_default()
 }
