@@ -9,6 +9,7 @@ use crate::crypto::password::PasswordHasher;
 use crate::crypto::signed::CookieSigner;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
+use crate::mail::{Mailer, Transport};
 use crate::reply::Outgoing;
 use crate::router::{PathTaken, Router};
 use crate::store::Store;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub cookies: CookieNames,
     /// The signing key and the published keys, if the jwt plugin is on.
     pub keys: Option<Keyring>,
+    /// Sends mail.
+    pub mail: Mailer,
     /// Every endpoint.
     pub router: Router,
     pub(crate) hooks: HookList,
@@ -70,6 +73,7 @@ impl Shared {
             endpoints.extend(feature.endpoints);
         }
         let password = config.email_and_password.password;
+        let transport = if config.production { Transport::None } else { Transport::Console };
         Ok(Self {
             router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
             hasher: PasswordHasher::new(password, entropy.clone())
@@ -77,6 +81,7 @@ impl Shared {
             signer: CookieSigner::new(secret),
             cookies: CookieNames::new(&config.cookies),
             keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secret)),
+            mail: Mailer::new(transport),
             hooks,
             config,
             clock,

@@ -6,8 +6,8 @@ mod database;
 mod http;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use auth_jose::clock::ManualClock;
 use auth_jose::entropy::SeededEntropy;
@@ -21,6 +21,7 @@ use crate::app::{App, Shared};
 use crate::call::Method;
 use crate::config::{Config, Problem, Sources};
 use crate::error::Error;
+use crate::mail::{Mailer, Message, Transport};
 use crate::pipeline;
 use crate::store::Store;
 
@@ -90,7 +91,10 @@ impl TestApp {
         let secret = config.secret.clone().unwrap_or_else(|| Secret::from(SECRET));
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
-        let shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
+        let mut shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
+        if shared.mail.available() {
+            shared.mail = Mailer::new(Transport::Captured(Mutex::default()));
+        }
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");
@@ -113,6 +117,20 @@ impl TestApp {
             }
             None => Error::NoRoute.into_response().into(),
         }
+    }
+
+    /// The mails that this server sent since its start or the last call, oldest first.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Message> {
+        self.app.mail.captured()
+    }
+
+    /// The one mail that this server sent since the last call.
+    #[must_use]
+    pub fn one_mail(&self) -> Message {
+        let mut mails = self.mails();
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        mails.remove(0)
     }
 
     /// Signs a person up, as `name@example.test` with [`PASSWORD`].
