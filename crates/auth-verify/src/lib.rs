@@ -25,6 +25,8 @@ mod config;
 mod fetch;
 mod metrics;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verifier;
 
 pub use auth_jose::bearer::Refusal;

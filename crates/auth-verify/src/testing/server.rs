@@ -1,0 +1,153 @@
+//! HTTP/1.1 by hand, on threads: it must misbehave in ways that no server allows, and must not depend on
+//! the runtime of the test.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use auth_jose::SigningKey;
+use serde_json::json;
+
+use super::Fault;
+
+/// What the issuer shows and counts.
+#[derive(Default)]
+pub(super) struct Published {
+    /// The newest last.
+    pub(super) keys: Vec<SigningKey>,
+    pub(super) keys_made: usize,
+    pub(super) tokens: usize,
+    pub(super) fault: Option<Fault>,
+    pub(super) max_age_seconds: Option<u32>,
+    pub(super) requests: usize,
+    is_closed: bool,
+}
+
+pub(super) struct Server {
+    port: u16,
+    published: Arc<Mutex<Published>>,
+}
+
+impl Server {
+    pub(super) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        let published = Arc::<Mutex<Published>>::default();
+        let shared = Arc::clone(&published);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if locked(&shared, |published| published.is_closed) {
+                    return;
+                }
+                let shared = Arc::clone(&shared);
+                // A client that hangs up ends its own connection and nothing else.
+                thread::spawn(move || drop(serve(stream, &shared)));
+            }
+        });
+        Self { port, published }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Published) -> T) -> T {
+        locked(&self.published, change)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.with(|published| published.is_closed = true);
+        // The listener waits for a connection to notice.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        drop(TcpStream::connect_timeout(&address, Duration::from_secs(1)));
+    }
+}
+
+fn locked<T>(published: &Mutex<Published>, change: impl FnOnce(&mut Published) -> T) -> T {
+    change(&mut published.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn serve(mut stream: TcpStream, published: &Mutex<Published>) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut known = None;
+    // More than any client of keys sends.
+    for line in BufReader::new(stream.try_clone()?.take(16 * 1024)).lines() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        known = known.or_else(|| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("if-none-match").then(|| value.trim().to_owned())
+        });
+    }
+    let (fault, head, body) = locked(published, |published| {
+        published.requests += 1;
+        (published.fault, published.head(), published.body())
+    });
+    let etag = format!("\"{}\"", auth_jose::base64url::encode(fingerprint(body.as_bytes()).to_be_bytes()));
+    let answer = |stream: &mut TcpStream| {
+        if known.as_deref() == Some(&*etag) {
+            return write!(
+                stream,
+                "HTTP/1.1 304 Not Modified\r\n{head}etag: {etag}\r\nconnection: close\r\n\r\n"
+            );
+        }
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\n{head}etag: {etag}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+    };
+    match fault {
+        None => answer(&mut stream),
+        Some(Fault::Slow(delay)) => {
+            thread::sleep(delay);
+            answer(&mut stream)
+        }
+        Some(Fault::Garbage) => {
+            let body = "<html>Welcome to the captive portal</html>";
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+        }
+        Some(Fault::Huge) => {
+            write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{{\"keys\":[],\"padding\":\"")?;
+            // Ends when the client hangs up; bounded for one that does not.
+            (0..64 * 1024).try_for_each(|_| stream.write_all(&[b'x'; 1024]))
+        }
+        Some(Fault::Outage) => Ok(()),
+        Some(Fault::Status(status)) => {
+            write!(stream, "HTTP/1.1 {status} Fault\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
+    }
+}
+
+impl Published {
+    fn head(&self) -> String {
+        let directive = |seconds| format!("cache-control: public, max-age={seconds}\r\n");
+        self.max_age_seconds.map(directive).unwrap_or_default()
+    }
+
+    fn body(&self) -> String {
+        let jwk = |key: &SigningKey| {
+            let mut jwk = key.public_jwk();
+            jwk.insert("kid".to_owned(), json!(key.kid()));
+            jwk.insert("alg".to_owned(), json!(key.algorithm().as_str()));
+            jwk.insert("use".to_owned(), json!("sig"));
+            jwk
+        };
+        json!({ "keys": self.keys.iter().map(jwk).collect::<Vec<_>>() }).to_string()
+    }
+}
+
+/// FNV-1a: tells one key set from another, which is all that an ETag has to do.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
