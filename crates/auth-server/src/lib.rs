@@ -7,4 +7,5 @@ pub mod cli;
 pub mod commands;
 pub mod mount;
 pub mod serve;
+mod signals;
 pub mod telemetry;

@@ -13,6 +13,7 @@ use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
 use auth_jose::{OsEntropy, Secret, SystemClock};
 
 use crate::mount;
+use crate::signals::Signals;
 
 /// How often keys that other servers on the database made are looked for.
 const KEYS_EVERY: Duration = Duration::from_secs(30);
@@ -90,6 +91,7 @@ pub async fn migrate_when_there(config: &Config, mode: Mode) -> Result<Vec<Pendi
 }
 
 async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
+    let signals = Signals::listen()?;
     let config = &shared.config.server;
     let address = SocketAddr::new(config.host, config.port);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -103,6 +105,7 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(10))
+    .disable_signals()
     .shutdown_timeout(config.shutdown_timeout.as_secs())
     .bind(address)
     .map_err(|error| cannot_listen(address, &error))?;
@@ -113,7 +116,11 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     tracing::info!(%bound, public, database, "serving");
 
     let follow = actix_web::rt::spawn(follow_keys(shared.clone()));
-    let served = server.run().await;
+    let server = server.run();
+    let handle = server.handle();
+    let stop = actix_web::rt::spawn(async move { handle.stop(signals.stop().await).await });
+    let served = server.await;
+    stop.abort();
     follow.abort();
     served.map_err(|error| format!("the server stopped: {error}"))?;
     tracing::info!("stopped");

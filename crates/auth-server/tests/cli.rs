@@ -131,6 +131,9 @@ fn error_ids_continue_after_the_highest_registered_one() {
     let path = folder.path().to_str().unwrap();
     let next = run(&["gen-error-code", "-p", "EX", "-a", "1", "--registered-in", path]);
     assert_eq!(stdout(&next), "EX-0013\n");
+    std::fs::write(folder.path().join("last.txt"), "EX-4294967295").unwrap();
+    let full = run(&["gen-error-code", "-p", "EX", "--registered-in", path]);
+    assert!(!full.status.success() && stderr(&full).contains("no numbers are left"), "{}", stderr(&full));
     let ours = stdout(&run(&["gen-error-code", "-p", "AUTH"]));
     let highest = auth_core::features::error_codes().last().unwrap().id;
     assert!(ours.trim() > highest, "{ours} after {highest}");

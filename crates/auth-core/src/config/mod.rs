@@ -3,6 +3,7 @@
 
 mod docs;
 mod email_and_password;
+mod error_url;
 mod jwt;
 mod origin;
 mod reader;
@@ -18,6 +19,7 @@ use crate::wire::origin::TrustedOrigins;
 
 pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
+pub use error_url::ErrorUrl;
 pub use jwt::JwtConfig;
 pub use origin::ChecksConfig;
 use reader::Reader;
@@ -61,7 +63,7 @@ pub struct Config {
     /// How the client's address is found.
     pub client_ip: ClientIpRules,
     /// Where `/error` redirects.
-    pub error_url: Option<String>,
+    pub error_url: Option<ErrorUrl>,
     /// The jwt plugin.
     pub jwt: JwtConfig,
     /// The bearer plugin refuses unsigned tokens.
@@ -102,7 +104,7 @@ impl Config {
             checks: origin::checks(&mut r),
             upstream_exact: r.boolean("advanced.upstreamExact", false),
             client_ip: origin::client_ip(&mut r),
-            error_url: error_url(&mut r),
+            error_url: error_url::error_url(&mut r),
             jwt: jwt::read(&mut r, &base_url),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,
@@ -129,13 +131,4 @@ fn plugins(r: &mut Reader) -> Plugins {
     }
     let has = |name: &str| names.iter().any(|it| it == name);
     Plugins { jwt: has("jwt"), bearer: has("bearer") }
-}
-
-fn error_url(r: &mut Reader) -> Option<String> {
-    let text = r.text("onAPIError.errorURL")?;
-    let is_relative = text.starts_with('/') && !text.starts_with("//");
-    if !is_relative && BaseUrl::parse(&text).is_err() {
-        r.refuse("onAPIError.errorURL", "expected an http or https URL, or a path");
-    }
-    Some(text)
 }

@@ -19,8 +19,10 @@ pub(super) fn run(options: &GenErrorCode) -> Result<ExitCode, String> {
     for path in &options.registered_in {
         highest = highest.max(scan(path, prefix).map_err(|error| format!("{}: {error}", path.display()))?);
     }
-    let numbers = highest + 1..=highest + options.amount;
-    let lines: String = numbers.map(|number| format!("{prefix}-{number:04}\n")).collect();
+    let last = highest
+        .checked_add(options.amount)
+        .ok_or_else(|| format!("{prefix}-{highest} is registered; no numbers are left after it"))?;
+    let lines: String = (highest + 1..=last).map(|number| format!("{prefix}-{number:04}\n")).collect();
     super::print(format_args!("{lines}"))
 }
 

@@ -57,6 +57,10 @@ async fn the_error_page_redirects_where_it_is_told_to(database: TestDatabase) {
     for (target, expected) in [
         ("https://app.example.test/oops", "https://app.example.test/oops?error=no_code"),
         ("/oops?from=auth", "/oops?from=auth&error=no_code"),
+        (
+            "https://app.example.test/oops?from=auth#x",
+            "https://app.example.test/oops?from=auth&error=no_code#x",
+        ),
     ] {
         let server = server.beside(json!({ "onAPIError": { "errorURL": target } })).await;
         let response = server.call(get("/error?error=no_code")).await;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::access::Public;
+use crate::config::ErrorUrl;
 use crate::error::Result;
 use crate::feature::Feature;
 use crate::input::{Fields, Input};
@@ -53,18 +53,13 @@ async fn error(cx: Public, input: ErrorPage) -> Result<Reply<()>> {
     };
     let code = input.error.filter(is_code).unwrap_or_else(|| "UNKNOWN".to_owned());
     let description = input.error_description.filter(|text| !text.is_empty());
+    let root = ErrorUrl::root();
     let target = match (&cx.app.config.error_url, cx.app.config.production) {
-        (Some(url), _) => url.as_str(),
-        (None, true) => "/",
+        (Some(url), _) => url,
+        (None, true) => &root,
         (None, false) => return Ok(Reply::ready(page(&code, description.as_deref()))),
     };
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("error", &code);
-    if let Some(description) = &description {
-        query.append_pair("error_description", description);
-    }
-    let separator = if target.contains('?') { '&' } else { '?' };
-    let location = format!("{target}{separator}{}", query.finish());
+    let location = target.with_error(&code, description.as_deref());
     Ok(Reply::ready(Response::empty(302).header("Location", location)))
 }
 
