@@ -4,14 +4,28 @@ use std::fmt::Write;
 
 use super::settings::{Kind, SETTINGS};
 
+/// Variables that are read before any setting: name, meaning, default, example. They cannot be given as files.
+const BEFORE_SETTINGS: [(&str, &str, &str, &str); 2] = [
+    (
+        "AUTH_CONFIG",
+        "The configuration file: TOML, or JSON by its ending.",
+        "auth.toml or auth.json in the working directory, if there is one",
+        "auth.toml",
+    ),
+    ("RUST_LOG", "What is logged.", "info", "info"),
+];
+
 /// The text of `.env.example`: every variable, commented out, with its meaning and default.
 #[must_use]
 pub fn env_example() -> String {
     let mut out = String::from(
         "# Every variable that auth-server reads; all are optional in development.\n\
          # Made by `auth-server generate`; docs/configuration.md has the settings of the file too.\n\
-         # Each also as NAME_FILE, the path of a file that holds the value.\n",
+         # Each but the first two also as NAME_FILE, the path of a file that holds the value.\n",
     );
+    for (name, about, default, example) in BEFORE_SETTINGS {
+        let _ = write!(out, "\n# {about}\n# Default: {default}.\n#{name}={example}\n");
+    }
     for setting in SETTINGS {
         let Some(name) = setting.env else { continue };
         let example = match (name, setting.kind) {
@@ -40,7 +54,7 @@ pub fn configuration_page() -> String {
          with Better Auth's option names in Better Auth's nesting. Environment variables override the file; \
          each can also be given as `NAME_FILE`, the path of a file that holds the value. An unknown setting \
          or a bad value stops the start with a list of every problem. `auth-server check-config` shows what \
-         was understood.\n\n\
+         was understood. `<name>` in a key stands for a name of your own, `[]` for each entry of a list.\n\n\
          ```toml\n\
          baseURL = \"https://auth.example.com\"\n\
          trustedOrigins = [\"https://app.example.com\"]\n\n\
@@ -72,7 +86,8 @@ mod tests {
         for line in env_example().lines().filter(|line| line.starts_with('#') && line.contains('=')) {
             let name = line.trim_start_matches('#').split('=').next().unwrap();
             if !name.contains(' ') {
-                assert!(SETTINGS.iter().any(|setting| setting.env == Some(name)), "{name}");
+                let is_before = BEFORE_SETTINGS.iter().any(|(before, ..)| *before == name);
+                assert!(is_before || SETTINGS.iter().any(|setting| setting.env == Some(name)), "{name}");
             }
         }
     }

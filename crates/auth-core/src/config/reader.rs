@@ -1,4 +1,16 @@
 //! Reads settings from the file and the environment, and collects every problem instead of the first.
+//!
+//! Maps and lists whose entries the operator makes are read entry by entry:
+//!
+//! ```ignore
+//! for name in r.names("user.additionalFields.<name>") {
+//!     let required = r.boolean(("user.additionalFields.<name>.required", &*name), true);
+//!     r.refuse(("user.additionalFields.<name>", &*name), "must not be a column of its own");
+//! }
+//! ```
+//!
+//! The settings list holds `user.additionalFields.<name>.required` as any other key. An entry that is a plain
+//! value or a section (`rateLimit.customRules.<path>`: `false`, or `window` and `max`) is listed as both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,6 +20,13 @@ use auth_jose::Secret;
 use serde_json::Value;
 
 use super::settings::{Kind, SETTINGS, Setting};
+
+mod place;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use place::Key;
+use place::{Step, meaning, nearest, show};
 
 /// Where settings come from. Tests pass closures over a map.
 pub struct Sources<'a> {
@@ -41,18 +60,31 @@ struct Found {
 
 /// The settings that were given, by key.
 pub(crate) struct Reader {
-    found: BTreeMap<&'static str, Found>,
+    settings: &'static [Setting],
+    found: BTreeMap<Key, Found>,
+    /// The entries of maps and lists, in the order of the file.
+    entries: Vec<Key>,
     problems: Vec<Problem>,
     asked: BTreeSet<&'static str>,
 }
 
 impl Reader {
     pub(crate) fn new(sources: &Sources<'_>) -> Self {
-        let mut reader = Self { found: BTreeMap::new(), problems: Vec::new(), asked: BTreeSet::new() };
+        Self::of(SETTINGS, sources)
+    }
+
+    fn of(settings: &'static [Setting], sources: &Sources<'_>) -> Self {
+        let mut reader = Self {
+            settings,
+            found: BTreeMap::new(),
+            entries: Vec::new(),
+            problems: Vec::new(),
+            asked: BTreeSet::new(),
+        };
         if let Some(path) = sources.file {
             reader.read_file(path, sources);
         }
-        for setting in SETTINGS {
+        for setting in settings {
             if let Some(name) = setting.env {
                 reader.read_env(setting, name, sources);
             }
@@ -73,11 +105,7 @@ impl Reader {
             toml::from_str(&text).map_err(|error: toml::de::Error| error.message().to_owned())
         };
         match tree {
-            Ok(Value::Object(members)) => {
-                for (key, value) in members {
-                    self.flatten(key, value);
-                }
-            }
+            Ok(tree @ Value::Object(_)) => self.walk(&mut Vec::new(), tree),
             Ok(_) => self.problem(name, "must hold an object of settings".to_owned()),
             Err(error) => {
                 let format = if is_json { "JSON" } else { "TOML" };
@@ -86,23 +114,43 @@ impl Reader {
         }
     }
 
-    fn flatten(&mut self, key: String, value: Value) {
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) {
-            if !value.is_null() {
-                self.found.insert(setting.key, Found { value, name: key });
-            }
+    /// Takes over a value of the file and everything below it.
+    fn walk(&mut self, place: &mut Vec<Step>, value: Value) {
+        let here = meaning(self.settings, place);
+        if value.is_null() {
             return;
         }
-        let inner = format!("{key}.");
+        self.entries.extend(here.entry);
         match value {
-            Value::Object(members) if SETTINGS.iter().any(|setting| setting.key.starts_with(&inner)) => {
+            Value::Object(members) if !here.members.is_empty() => {
                 for (name, value) in members {
-                    self.flatten(format!("{key}.{name}"), value);
+                    place.push(Step::Name(name));
+                    self.walk(place, value);
+                    place.pop();
                 }
             }
-            _ => {
-                let hint = nearest(&key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                self.problem(key, format!("is not a setting of this server{hint}"));
+            Value::Array(items) if here.has_items && items.iter().all(Value::is_object) => {
+                for (index, value) in items.into_iter().enumerate() {
+                    place.push(Step::Item(index));
+                    self.walk(place, value);
+                    place.pop();
+                }
+            }
+            value => {
+                let name = show(place);
+                let reason = if let Some(key) = here.setting {
+                    self.found.insert(key, Found { value, name });
+                    return;
+                } else if here.has_items {
+                    "holds a list of sections".to_owned()
+                } else if !here.members.is_empty() {
+                    format!("is a section, not a value; it holds {}", here.members.join(", "))
+                } else {
+                    let near = nearest(self.settings, place);
+                    let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                    format!("is not a setting of this server{hint}")
+                };
+                self.problem(name, reason);
             }
         }
     }
@@ -133,7 +181,7 @@ impl Reader {
         } else {
             from_text(setting.kind, text)
         };
-        self.found.insert(setting.key, Found { value, name });
+        self.found.insert(setting.key.into(), Found { value, name });
     }
 
     /// Records a problem of the whole configuration.
@@ -141,22 +189,44 @@ impl Reader {
         self.problems.push(Problem { name, reason });
     }
 
-    /// Records a problem of one setting, under the name that the operator used.
-    pub(crate) fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
-        let name = self.found.get(key).map_or_else(|| display_name(key), |found| found.name.clone());
+    /// Records a problem of one setting or entry, under the name that the operator used.
+    pub(crate) fn refuse(&mut self, key: impl Into<Key>, reason: impl Into<String>) {
+        let key = key.into();
+        let name = self.found.get(&key).map_or_else(|| self.display_name(&key), |found| found.name.clone());
         self.problem(name, reason.into());
     }
 
-    pub(crate) fn is_set(&self, key: &str) -> bool {
-        self.found.contains_key(key)
+    /// The name to show for a setting that was not given: its variable, else its key.
+    fn display_name(&self, key: &Key) -> String {
+        let setting = self.settings.iter().find(|setting| setting.key == key.pattern);
+        setting.and_then(|setting| setting.env).map_or_else(|| key.to_string(), str::to_owned)
     }
 
-    fn value<T>(&mut self, key: &'static str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-        self.asked.insert(key);
-        let found = self.found.get(key)?;
+    pub(crate) fn is_set(&self, key: impl Into<Key>) -> bool {
+        self.found.contains_key(&key.into())
+    }
+
+    /// The names of a map's entries, or the numbers of a list's, in the order of the file. `entry` is the
+    /// part of the settings' keys that stands for one entry: `user.additionalFields.<name>`, `secrets[]`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the first setting that is a map"))]
+    pub(crate) fn names(&mut self, entry: &'static str) -> Vec<String> {
+        let found = self.entries.iter().filter(|key| key.pattern == entry);
+        let names: Vec<String> = found.filter_map(|key| key.names.last().cloned()).collect();
+        if names.is_empty() {
+            // Nothing will ask for the entries' settings.
+            let inner = self.settings.iter().map(|setting| setting.key);
+            self.asked.extend(inner.filter(|key| key.starts_with(entry)));
+        }
+        names
+    }
+
+    fn value<T>(&mut self, key: Key, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        self.asked.insert(key.pattern);
+        let found = self.found.get(&key)?;
         let value = read(&found.value);
         if value.is_none() {
-            let kind = SETTINGS.iter().find(|setting| setting.key == key).map_or(Kind::Text, |it| it.kind);
+            let setting = self.settings.iter().find(|setting| setting.key == key.pattern);
+            let kind = setting.map_or(Kind::Text, |setting| setting.kind);
             let got = match (kind, &found.value) {
                 (Kind::Secret, _) => "another kind of value".to_owned(),
                 (_, value) => value.to_string(),
@@ -166,26 +236,27 @@ impl Reader {
         value
     }
 
-    pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
-        self.value(key, |value| value.as_str().map(str::to_owned))
+    pub(crate) fn text(&mut self, key: impl Into<Key>) -> Option<String> {
+        self.value(key.into(), |value| value.as_str().map(str::to_owned))
     }
 
-    pub(crate) fn secret(&mut self, key: &'static str) -> Option<Secret<String>> {
-        self.value(key, |value| value.as_str().map(Secret::from))
+    pub(crate) fn secret(&mut self, key: impl Into<Key>) -> Option<Secret<String>> {
+        self.value(key.into(), |value| value.as_str().map(Secret::from))
     }
 
-    pub(crate) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
-        self.value(key, Value::as_bool).unwrap_or(default)
+    pub(crate) fn boolean(&mut self, key: impl Into<Key>, default: bool) -> bool {
+        self.value(key.into(), Value::as_bool).unwrap_or(default)
     }
 
     /// A whole number within `range`.
     pub(crate) fn integer(
         &mut self,
-        key: &'static str,
+        key: impl Into<Key>,
         default: u64,
         range: std::ops::RangeInclusive<u64>,
     ) -> u64 {
-        let value = self.value(key, Value::as_u64).unwrap_or(default);
+        let key = key.into();
+        let value = self.value(key.clone(), Value::as_u64).unwrap_or(default);
         if range.contains(&value) {
             return value;
         }
@@ -193,39 +264,39 @@ impl Reader {
         default
     }
 
-    pub(crate) fn seconds(&mut self, key: &'static str, default: u64) -> u64 {
+    pub(crate) fn seconds(&mut self, key: impl Into<Key>, default: u64) -> u64 {
         let read = |value: &Value| match value {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => parse_span(text),
             _ => None,
         };
-        self.value(key, read).unwrap_or(default).min(MAX_SECONDS)
+        self.value(key.into(), read).unwrap_or(default).min(MAX_SECONDS)
     }
 
-    pub(crate) fn duration(&mut self, key: &'static str, default: u64) -> Duration {
+    pub(crate) fn duration(&mut self, key: impl Into<Key>, default: u64) -> Duration {
         Duration::from_secs(self.seconds(key, default))
     }
 
-    pub(crate) fn list(&mut self, key: &'static str) -> Option<Vec<String>> {
+    pub(crate) fn list(&mut self, key: impl Into<Key>) -> Option<Vec<String>> {
         let read = |value: &Value| match value {
             Value::String(text) => Some(vec![text.clone()]),
             Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
             _ => None,
         };
-        self.value(key, read)
+        self.value(key.into(), read)
     }
 
     /// One of the setting's words, parsed into a type.
-    pub(crate) fn choice<T: std::str::FromStr>(&mut self, key: &'static str, default: T) -> T {
-        self.value(key, |value| value.as_str()?.parse().ok()).unwrap_or(default)
+    pub(crate) fn choice<T: std::str::FromStr>(&mut self, key: impl Into<Key>, default: T) -> T {
+        self.value(key.into(), |value| value.as_str()?.parse().ok()).unwrap_or(default)
     }
 
     /// Every problem found, in the order of the settings' reading.
     pub(crate) fn finish(self) -> Vec<Problem> {
         debug_assert!(
-            SETTINGS.iter().all(|setting| self.asked.contains(setting.key)),
+            self.settings.iter().all(|setting| self.asked.contains(setting.key)),
             "a setting is listed that nothing reads: {:?}",
-            SETTINGS.iter().find(|setting| !self.asked.contains(setting.key))
+            self.settings.iter().find(|setting| !self.asked.contains(setting.key))
         );
         self.problems
     }
@@ -233,12 +304,6 @@ impl Reader {
 
 /// A hundred years: longer spans are cut, so that adding them to a date cannot overflow.
 const MAX_SECONDS: u64 = 100 * 365 * 86_400;
-
-/// The name to show for a setting that was not given: its variable, else its key.
-fn display_name(key: &str) -> String {
-    let setting = SETTINGS.iter().find(|setting| setting.key == key);
-    setting.and_then(|setting| setting.env).unwrap_or(key).to_owned()
-}
 
 fn from_text(kind: Kind, text: String) -> Value {
     match kind {
@@ -264,58 +329,4 @@ fn parse_span(text: &str) -> Option<u64> {
         _ => return None,
     };
     count.parse::<u64>().ok()?.checked_mul(seconds)
-}
-
-/// The known key that differs least from `key`, if it is close.
-fn nearest(key: &str) -> Option<&'static str> {
-    let lower = key.to_lowercase();
-    SETTINGS
-        .iter()
-        .map(|setting| (distance(&lower, &setting.key.to_lowercase()), setting.key))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, key)| key)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
-            let above = *cell;
-            let value = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            diagonal = above;
-            left = value;
-            *cell = value;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_spans_of_time() {
-        assert_eq!(parse_span("900"), Some(900));
-        assert_eq!(parse_span("15m"), Some(900));
-        assert_eq!(parse_span("2 hours"), Some(7200));
-        assert_eq!(parse_span("7d"), Some(604_800));
-        for bad in ["", "m", "-5", "1.5h", "5 parsecs", "99999999999999999999s"] {
-            assert_eq!(parse_span(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn suggests_the_nearest_setting() {
-        assert_eq!(nearest("trustedOrigin"), Some("trustedOrigins"));
-        assert_eq!(nearest("session.expiresin"), Some("session.expiresIn"));
-        assert_eq!(nearest("somethingElse"), None);
-    }
 }
