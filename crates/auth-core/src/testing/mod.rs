@@ -20,6 +20,7 @@ pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 use crate::app::{App, Shared};
 use crate::call::Method;
 use crate::config::{Config, Problem, Sources};
+use crate::crypto::secrets::Secrets;
 use crate::error::Error;
 use crate::mail::{Mailer, Message, Transport};
 use crate::pipeline;
@@ -88,10 +89,10 @@ impl TestApp {
         });
         merge(&mut all, settings);
         let config = load_config(&all).expect("a good configuration");
-        let secret = config.secret.clone().unwrap_or_else(|| Secret::from(SECRET));
+        let secrets = config.secrets.clone().unwrap_or_else(|| Secrets::one(Secret::from(SECRET)));
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
-        let mut shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
+        let mut shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");
         if shared.mail.available() {
             shared.mail = Mailer::new(Transport::Captured(Mutex::default()));
         }
