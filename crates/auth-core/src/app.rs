@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use auth_jose::{Clock, Entropy};
+use auth_jose::{Clock, Entropy, Secret};
 
 use crate::config::Config;
 use crate::crypto::password::PasswordHasher;
-use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
-use crate::mail::{Mailer, Transport};
+use crate::mail::Mailer;
 use crate::reply::Outgoing;
 use crate::router::{PathTaken, Router};
 use crate::store::Store;
@@ -55,16 +54,19 @@ pub enum BuildError {
     /// The threads that hash passwords could not be started.
     #[error("cannot start the password hashing threads: {0}")]
     Hasher(String),
+    /// The thread that delivers mail could not be started.
+    #[error("cannot start the thread that delivers mail: {0}")]
+    Mail(String),
 }
 
 impl Shared {
-    /// Builds the parts from a configuration, whose secrets are `secrets`.
+    /// Builds the parts from a configuration, whose secret is `secret`.
     ///
     /// # Errors
     /// When two features claim one path or no thread can be started.
     pub fn new(
         config: Config,
-        secrets: &Secrets,
+        secret: &Secret<String>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, BuildError> {
@@ -74,15 +76,15 @@ impl Shared {
             endpoints.extend(feature.endpoints);
         }
         let password = config.email_and_password.password;
-        let transport = if config.production { Transport::None } else { Transport::Console };
         Ok(Self {
             router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
             hasher: PasswordHasher::new(password, entropy.clone())
                 .map_err(|error| BuildError::Hasher(error.to_string()))?,
-            signer: secrets.cookie_signer(config.cookies.accept_older_secrets),
+            signer: CookieSigner::new(secret),
             cookies: CookieNames::new(&config.cookies),
-            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secrets)),
-            mail: Mailer::new(transport),
+            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secret)),
+            mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
+                .map_err(|error| BuildError::Mail(error.to_string()))?,
             hooks,
             config,
             clock,

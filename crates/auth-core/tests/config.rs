@@ -6,6 +6,7 @@ use std::path::Path;
 
 use auth_core::config::{Config, Problem, SETTINGS, Sources, env_example};
 use auth_core::crypto::password::Algorithm;
+use auth_core::mail::{SmtpTls, Transport};
 
 const SECRET: &str = "0123456789-abcdefghijklmnop-ABCDEF";
 
@@ -37,7 +38,7 @@ fn nothing_is_needed_in_development() {
     assert_eq!((config.session.expires_in, config.session.update_age), (604_800, 86_400));
     assert_eq!(config.jwt.expires_in, 900);
     assert!(config.origins.is_trusted_origin("http://127.0.0.1:3000"));
-    assert!(config.secrets.is_none());
+    assert!(config.secret.is_none());
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_value_can_come_from_a_file() {
     let path = "/run/secrets/auth";
     let secret = format!("{SECRET}\n");
     let config = load(&[("BETTER_AUTH_SECRET_FILE", path)], &[(path, &secret)]).unwrap();
-    assert_eq!(config.secrets.unwrap().current().expose(), SECRET);
+    assert_eq!(config.secret.unwrap().expose(), SECRET);
     let missing = problems(&[("BETTER_AUTH_SECRET_FILE", "/nowhere")], &[]);
     assert!(missing[0].starts_with("BETTER_AUTH_SECRET_FILE: cannot read /nowhere"), "{missing:?}");
     let both = problems(&[("PORT", "1"), ("PORT_FILE", path)], &[(path, "2")]);
@@ -156,65 +157,6 @@ fn production_needs_a_strong_secret_and_an_https_address() {
 }
 
 #[test]
-fn numbered_secrets_come_from_the_file_or_the_environment() {
-    let (one, two) = (format!("{SECRET}-1"), format!("{SECRET}-2"));
-    let file = format!(
-        "secret = '{SECRET}'\n[[secrets]]\nversion = 2\nvalue = '{two}'\n[[secrets]]\nversion = 1\nvalue = '{one}'"
-    );
-    let versions = |config: Config| {
-        let secrets = config.secrets.unwrap();
-        secrets.all().map(|secret| (secret.version, secret.value.expose().clone())).collect::<Vec<_>>()
-    };
-    let expected = [(Some(2), two.clone()), (Some(1), one.clone()), (None, SECRET.to_owned())];
-    assert_eq!(versions(load(&[], &[("auth.toml", &file)]).unwrap()), expected);
-    let text = format!("2:{two}, 1:{one}");
-    let env = [("BETTER_AUTH_SECRETS", text.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
-    assert_eq!(versions(load(&env, &[]).unwrap()), expected);
-    let override_all = [("BETTER_AUTH_SECRETS", text.as_str())];
-    let file = format!("[[secrets]]\nversion = 9\nvalue = '{SECRET}'");
-    assert_eq!(versions(load(&override_all, &[("auth.toml", &file)]).unwrap()), &expected[..2]);
-    let production =
-        [("NODE_ENV", "production"), ("BETTER_AUTH_URL", "https://auth.example.com"), override_all[0]];
-    assert!(load(&production, &[]).is_ok(), "no further secret is needed");
-}
-
-#[test]
-fn wrong_numbered_secrets_are_named_and_not_shown() {
-    for (text, expected) in [
-        (
-            SECRET.to_owned(),
-            "BETTER_AUTH_SECRETS: expected VERSION:SECRET,VERSION:SECRET, the current one first",
-        ),
-        (format!("-1:{SECRET}"), "BETTER_AUTH_SECRETS: expected VERSION:SECRET"),
-        (format!("x:{SECRET}"), "BETTER_AUTH_SECRETS: expected VERSION:SECRET"),
-        (format!("1:{SECRET},1:{SECRET}"), "BETTER_AUTH_SECRETS: has version 1 twice"),
-        ("1:short".to_owned(), "BETTER_AUTH_SECRETS: is too short"),
-        ("1:".to_owned(), "BETTER_AUTH_SECRETS: is too short"),
-    ] {
-        let found = problems(&[("BETTER_AUTH_SECRETS", text.as_str())], &[]);
-        assert!(found[0].starts_with(expected), "{found:?}");
-        assert!(!found.join(" ").contains(SECRET), "{found:?}");
-    }
-    for (file, expected) in [
-        (format!("[[secrets]]\nvalue = '{SECRET}'"), "secrets[0].version: is required"),
-        ("[[secrets]]\nversion = 1".to_owned(), "secrets[0].value: is required"),
-        ("[[secrets]]\nversion = 1\nvalue = 'short'".to_owned(), "secrets[0].value: is too short"),
-        (
-            format!("[[secrets]]\nversion = -1\nvalue = '{SECRET}'"),
-            "secrets[0].version: expected a whole number",
-        ),
-        (
-            format!("[[secrets]]\nversion = 1\nvalue = '{SECRET}'\nsecret = 1"),
-            "secrets[0].secret: is not a setting",
-        ),
-    ] {
-        let found = problems(&[], &[("auth.toml", &file)]);
-        assert!(found[0].starts_with(expected), "{found:?}");
-        assert!(!found.join(" ").contains(SECRET), "{found:?}");
-    }
-}
-
-#[test]
 fn no_secret_is_ever_shown() {
     let url = "postgres://auth:hunter2hunter2@db.example.com/auth";
     let config = load(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url)], &[]).unwrap();
@@ -241,4 +183,62 @@ fn the_example_of_variables_can_be_used_as_it_stands() {
     let settings = SETTINGS.iter().filter(|setting| setting.env.is_some()).count();
     assert_eq!(given.len(), settings + 2, "AUTH_CONFIG and RUST_LOG are no settings");
     load(&given, &[]).unwrap();
+}
+
+#[test]
+fn mail_goes_to_the_console_in_development_and_nowhere_in_production() {
+    assert!(matches!(load(&[], &[]).unwrap().mail.transport, Transport::Console));
+    let production = [
+        ("NODE_ENV", "production"),
+        ("BETTER_AUTH_URL", "https://a.example.com"),
+        ("BETTER_AUTH_SECRET", SECRET),
+    ];
+    assert!(matches!(load(&production, &[]).unwrap().mail.transport, Transport::None));
+    let smtp = [("SMTP_URL", "smtps://u:hunter2@mail.example.com"), ("MAIL_FROM", "a@example.com")];
+    let config = load(&[production.as_slice(), &smtp].concat(), &[]).unwrap();
+    let Transport::Smtp(smtp) = &config.mail.transport else { panic!("{:?}", config.mail) };
+    assert_eq!((smtp.server.tls(), smtp.hello_name.as_deref()), (SmtpTls::Wrapped, Some("a.example.com")));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn mail_settings_that_cannot_work_stop_the_start() {
+    let url = ("SMTP_URL", "smtp://localhost");
+    for (env, name) in [
+        (vec![url], "MAIL_FROM: has to be set beside mail.smtpURL"),
+        (vec![url, ("MAIL_FROM", "nobody")], "MAIL_FROM: expected an address"),
+        (
+            vec![("SMTP_URL", "smtp://u:hunter2@mail.example.com"), ("MAIL_FROM", "a@b.co")],
+            "SMTP_URL: would send",
+        ),
+    ] {
+        let problems = problems(&env, &[]);
+        assert!(problems.len() == 1 && problems[0].starts_with(name), "{problems:?}");
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+    }
+    for (file, expected) in [
+        ("language = 'de'", "mail.language: only en is built in"),
+        ("templates = 't'\nlanguage = '../de'", "mail.language: expected a language"),
+        ("templates = 't'", "t: holds no template"),
+        ("queue = 0", "mail.queue: must lie between"),
+        ("attempts = 21", "mail.attempts: must lie between"),
+    ] {
+        let problems = problems(&[], &[("auth.toml", &format!("[mail]\n{file}"))]);
+        assert!(problems.len() == 1 && problems[0].starts_with(expected), "{problems:?}");
+    }
+}
+
+#[test]
+fn broken_mail_templates_stop_the_start_with_file_and_reason() {
+    let settings = ("auth.toml", "[mail]\ntemplates = 't'");
+    let broken = [
+        settings,
+        ("t/en/verify-email.txt", "Subject: x\n\n{{url}} {{nmae}}"),
+        ("t/en/delete-account.html", "<p>no address</p>"),
+    ];
+    let problems = problems(&[], &broken);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].starts_with("t/en/verify-email.txt: {{nmae}} is not a placeholder"), "{problems:?}");
+    assert!(problems[1].starts_with("t/en/delete-account.html: has no {{url}}"), "{problems:?}");
+    assert!(load(&[], &[settings, ("t/en/verify-email.txt", "Subject: x\n\n{{url}}")]).is_ok());
 }

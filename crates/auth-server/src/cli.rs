@@ -33,6 +33,9 @@ pub enum Command {
     /// Look at the keys that sign tokens.
     #[command(subcommand)]
     Keys(Keys),
+    /// Try out how mail is sent.
+    #[command(subcommand)]
+    Mail(Mail),
     /// Print a new secret for BETTER_AUTH_SECRET: 32 random bytes in base64.
     GenSecret(GenSecret),
     /// Print the next free error ids of a prefix, such as EX-0001.
@@ -55,6 +58,16 @@ pub struct Migrate {
 pub enum Keys {
     /// List every stored key: id, algorithm, times, whether it signs and whether the secret opens it.
     List,
+}
+
+/// What to do with mail.
+#[derive(Debug, Subcommand)]
+pub enum Mail {
+    /// Send a test mail to this address now, and show what the mail server answers.
+    Test {
+        /// Who gets it.
+        address: String,
+    },
 }
 
 /// Options of `gen-secret`.

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use actix_web::HttpServer;
 use auth_core::app::{App, Shared};
 use auth_core::config::Config;
-use auth_core::crypto::secrets::Secrets;
 use auth_core::store::Store;
 use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
-use auth_jose::{OsEntropy, SystemClock};
+use auth_jose::{OsEntropy, Secret, SystemClock};
 
 use crate::mount;
 use crate::signals::Signals;
@@ -23,8 +22,8 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A sentence that says why the server cannot start.
-pub fn run(config: Config, secrets: &Secrets) -> Result<ExitCode, String> {
-    let shared = Shared::new(config, secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
+pub fn run(config: Config, secret: &Secret<String>) -> Result<ExitCode, String> {
+    let shared = Shared::new(config, secret, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
     let shared = Arc::new(shared);
     runtime()?.block_on(prepare(&shared))?;
@@ -123,6 +122,8 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     let served = server.await;
     stop.abort();
     follow.abort();
+    // No request makes new mail any more; what waits gets as long as the requests had.
+    shared.mail.drain(shared.config.server.shutdown_timeout).await;
     served.map_err(|error| format!("the server stopped: {error}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -93,9 +93,17 @@ impl Drop for Running {
 #[test]
 fn help_tells_what_each_command_does() {
     let help = stdout(&run(&["--help"]));
-    for word in
-        ["serve", "migrate", "check-config", "keys", "gen-secret", "gen-error-code", "--config", "auth.toml"]
-    {
+    for word in [
+        "serve",
+        "migrate",
+        "check-config",
+        "keys",
+        "mail",
+        "gen-secret",
+        "gen-error-code",
+        "--config",
+        "auth.toml",
+    ] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("generate"), "an internal command is shown: {help}");
@@ -104,6 +112,7 @@ fn help_tells_what_each_command_does() {
         ("gen-secret", "SHA-512"),
         ("gen-error-code", "--registered-in"),
         ("keys", "list"),
+        ("mail", "test"),
         ("check-config", "without secrets"),
     ] {
         assert!(stdout(&run(&[command, "--help"])).contains(word), "{command} --help names {word}");
@@ -271,6 +280,28 @@ fn keys_of_another_secret_are_listed_as_unreadable() {
     assert!(stdout(&listed).contains("unreadable with this secret"), "{}", stdout(&listed));
     let own = auth_server(folder.path()).args(["keys", "list"]).output().unwrap();
     assert!(stdout(&own).contains("signing"), "{}", stdout(&own));
+}
+
+#[test]
+fn a_test_mail_says_what_the_mail_server_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let folder = TempDir::new().unwrap();
+    let mail = |address: &str, url: &str| {
+        let mut command = auth_server(folder.path());
+        let command = command.env("SMTP_URL", url).env("MAIL_FROM", "auth@example.com");
+        command.args(["mail", "test", address]).output().unwrap()
+    };
+    let peer = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(b"554 5.7.1 your network is not welcome\r\n").unwrap();
+    });
+    let refused = mail("ada@example.test", &url);
+    peer.join().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("554") && stderr(&refused).contains("not welcome"), "{refused:?}");
+    assert!(stderr(&mail("ada", &url)).contains("\"ada\" is not an e-mail address"));
+    assert!(stderr(&mail("ada@example.test", "")).contains("set SMTP_URL and MAIL_FROM"));
 }
 
 #[test]

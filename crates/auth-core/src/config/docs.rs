@@ -33,6 +33,7 @@ pub fn env_example() -> String {
             ("BETTER_AUTH_URL", _) => "https://auth.example.com",
             ("APP_URL", _) => "https://app.example.com",
             ("BETTER_AUTH_TRUSTED_ORIGINS", _) => "https://app.example.com,https://*.preview.example.com",
+            ("MAIL_FROM", _) => "Example <no-reply@example.com>",
             ("DATABASE_URL", _) => "postgres://auth:PASSWORD@localhost/auth",
             ("JWT_ISSUER" | "JWT_AUDIENCE", _) => "https://auth.example.com",
             (_, Kind::Secret) => "",

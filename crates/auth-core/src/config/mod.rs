@@ -5,15 +5,16 @@ mod docs;
 mod email_and_password;
 mod error_url;
 mod jwt;
+mod mail;
 mod origin;
 mod reader;
-mod secrets;
 mod server;
 mod session;
 mod settings;
 mod types;
 
-use crate::crypto::secrets::Secrets;
+use auth_jose::Secret;
+
 use crate::wire::client_ip::ClientIpRules;
 use crate::wire::origin::TrustedOrigins;
 
@@ -21,6 +22,7 @@ pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
 pub use jwt::JwtConfig;
+pub use mail::MailConfig;
 pub use origin::ChecksConfig;
 use reader::Reader;
 pub use reader::{Problem, Sources};
@@ -38,8 +40,8 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// The path under which endpoints are served: starts with `/`, ends without.
     pub base_path: String,
-    /// The secrets, unless development still has to make one.
-    pub secrets: Option<Secrets>,
+    /// The secret, unless development still has to make one.
+    pub secret: Option<Secret<String>>,
     /// Origins that requests and redirects may name.
     pub origins: TrustedOrigins,
     /// Endpoint paths that are switched off.
@@ -58,6 +60,8 @@ pub struct Config {
     pub cookies: CookieConfig,
     /// Cross-site checks.
     pub checks: ChecksConfig,
+    /// Mail.
+    pub mail: MailConfig,
     /// Add nothing that upstream does not send.
     pub upstream_exact: bool,
     /// How the client's address is found.
@@ -92,7 +96,7 @@ impl Config {
         let config = Self {
             production,
             base_path: origin::base_path(&mut r, &base_url),
-            secrets: secrets::read(&mut r, production),
+            secret: origin::secret(&mut r, production),
             origins: origin::trusted_origins(&mut r, &base_url, production, server.port),
             disabled_paths: r.list("disabledPaths").unwrap_or_default(),
             plugins: plugins(&mut r),
@@ -102,6 +106,7 @@ impl Config {
             session: session::session(&mut r),
             cookies: session::cookies(&mut r, &base_url),
             checks: origin::checks(&mut r),
+            mail: mail::read(&mut r, sources, production, &base_url),
             upstream_exact: r.boolean("advanced.upstreamExact", false),
             client_ip: origin::client_ip(&mut r),
             error_url: error_url::error_url(&mut r),

@@ -23,8 +23,6 @@ pub struct CookieConfig {
     pub secure: bool,
     /// The first part of every name.
     pub prefix: String,
-    /// Cookies that an older secret signed are good.
-    pub accept_older_secrets: bool,
 }
 
 /// Reads `session`.
@@ -40,8 +38,7 @@ pub(super) fn session(r: &mut Reader) -> SessionConfig {
 /// Reads the cookie settings of `advanced`.
 pub(super) fn cookies(r: &mut Reader, base_url: &BaseUrl) -> CookieConfig {
     let secure = r.boolean("advanced.useSecureCookies", base_url.is_https());
-    let accept_older_secrets = r.boolean("advanced.acceptOlderCookieSecrets", true);
-    CookieConfig { secure, prefix: cookie_prefix(r), accept_older_secrets }
+    CookieConfig { secure, prefix: cookie_prefix(r) }
 }
 
 fn cookie_prefix(r: &mut Reader) -> String {

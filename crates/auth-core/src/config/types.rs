@@ -11,6 +11,7 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: String,
+    domain: Option<String>,
     path: Option<String>,
     is_https: bool,
     is_loopback: bool,
@@ -42,6 +43,7 @@ impl BaseUrl {
         let path = url.path().trim_end_matches('/');
         Ok(Self {
             origin: url.origin().ascii_serialization(),
+            domain: url.domain().map(str::to_owned),
             path: (!path.is_empty()).then(|| path.to_owned()),
             is_https: url.scheme() == "https",
             is_loopback,
@@ -49,13 +51,25 @@ impl BaseUrl {
     }
 
     pub(crate) fn localhost(port: u16) -> Self {
-        Self { origin: format!("http://localhost:{port}"), path: None, is_https: false, is_loopback: true }
+        Self {
+            origin: format!("http://localhost:{port}"),
+            domain: Some("localhost".to_owned()),
+            path: None,
+            is_https: false,
+            is_loopback: true,
+        }
     }
 
     /// Scheme, host and port: `https://auth.example.com`.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The host, unless it is an IP address.
+    #[must_use]
+    pub fn domain(&self) -> Option<&str> {
+        self.domain.as_deref()
     }
 
     /// The path, if the URL has one.

@@ -3,7 +3,6 @@
 
 pub mod password;
 pub mod random;
-pub mod secrets;
 pub mod signed;
 pub mod symmetric;
 

@@ -11,6 +11,7 @@ use crate::wire::cookie::encode_uri_component;
 /// says, and everything added is encoded. It carries a token: its debug form shows nothing.
 #[derive(Clone)]
 pub struct MailLink {
+    host: String,
     url: Secret<String>,
     has_query: bool,
 }
@@ -19,7 +20,9 @@ impl MailLink {
     /// An address below the base path: `path` as an endpoint has it, such as `/verify-email`.
     #[must_use]
     pub fn new(base_url: &BaseUrl, base_path: &str, path: &'static str) -> Self {
-        Self { url: Secret::new(format!("{}{base_path}{path}", base_url.origin())), has_query: false }
+        let origin = base_url.origin();
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host).to_owned();
+        Self { host, url: Secret::new(format!("{origin}{base_path}{path}")), has_query: false }
     }
 
     /// With one more segment of the path. Comes before any [`query`](Self::query).
@@ -35,7 +38,13 @@ impl MailLink {
     pub fn query(self, name: &'static str, value: &str) -> Self {
         let mark = if self.has_query { '&' } else { '?' };
         let url = format!("{}{mark}{name}={}", self.url.expose(), encode_uri_component(value));
-        Self { url: Secret::new(url), has_query: true }
+        Self { url: Secret::new(url), has_query: true, ..self }
+    }
+
+    /// The server that it leads to: host, and port if it is not the usual one.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The address as text: for the mail itself and for tests, never for a log.

@@ -6,8 +6,8 @@ mod database;
 mod http;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use auth_jose::clock::ManualClock;
 use auth_jose::entropy::SeededEntropy;
@@ -20,9 +20,8 @@ pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 use crate::app::{App, Shared};
 use crate::call::Method;
 use crate::config::{Config, Problem, Sources};
-use crate::crypto::secrets::Secrets;
 use crate::error::Error;
-use crate::mail::{Mailer, Message, Transport};
+use crate::mail::{Message, Transport};
 use crate::pipeline;
 use crate::store::Store;
 
@@ -88,14 +87,14 @@ impl TestApp {
             },
         });
         merge(&mut all, settings);
-        let config = load_config(&all).expect("a good configuration");
-        let secrets = config.secrets.clone().unwrap_or_else(|| Secrets::one(Secret::from(SECRET)));
+        let mut config = load_config(&all).expect("a good configuration");
+        if matches!(config.mail.transport, Transport::Console) {
+            config.mail.transport = Transport::Captured;
+        }
+        let secret = config.secret.clone().unwrap_or_else(|| Secret::from(SECRET));
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
-        let mut shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");
-        if shared.mail.available() {
-            shared.mail = Mailer::new(Transport::Captured(Mutex::default()));
-        }
+        let shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");

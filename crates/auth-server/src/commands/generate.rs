@@ -72,7 +72,8 @@ fn errors() -> String {
     let mut out = String::from(
         "# Errors\n\n<!-- Made by `auth-server generate` from the code tables. Do not edit. -->\n\n\
          Every error response carries its id in the `X-Error-Id` header; the body is upstream's \
-         `{\"message\", \"code\"}`. Ids are never reused.\n\n| id | code | message |\n|---|---|---|\n",
+         `{\"message\", \"code\"}`. Those of mail (`MAIL_...`) stand in the log only. Ids are never \
+         reused.\n\n| id | code | message |\n|---|---|---|\n",
     );
     for code in features::error_codes() {
         let name = if code.code.is_empty() { String::new() } else { format!("`{}`", code.code) };

@@ -3,6 +3,7 @@
 mod gen_error_code;
 mod gen_secret;
 mod generate;
+mod mail;
 mod settings;
 
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use auth_core::store::Store;
 use auth_core::store::migrate::Mode;
 use auth_jose::{OsEntropy, SystemClock};
 
-use crate::cli::{Cli, Command, Keys};
+use crate::cli::{Cli, Command, Keys, Mail};
 use crate::{serve, telemetry};
 
 /// Runs the command of `cli`.
@@ -29,8 +30,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Serve => {
             let config = settings::load(file)?;
             telemetry::start(config.production);
-            let secrets = settings::secrets(&config)?;
-            serve::run(config, &secrets)
+            let secret = settings::secret(&config)?;
+            serve::run(config, &secret)
         }
         Command::Migrate(options) => {
             let config = settings::load(file)?;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         }
         Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
         Command::Keys(Keys::List) => list_keys(settings::load(file)?),
+        Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
         Command::GenSecret(options) => gen_secret::run(&options),
         Command::GenErrorCode(options) => gen_error_code::run(&options),
         Command::Generate(options) => generate::run(&options),
@@ -64,9 +66,9 @@ fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
 }
 
 fn list_keys(config: Config) -> Result<ExitCode, String> {
-    let secrets = settings::secrets(&config)?;
+    let secret = settings::secret(&config)?;
     let url = config.database.url.to_string();
-    let shared = Shared::new(config, &secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
+    let shared = Shared::new(config, &secret, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
     let Some(keys) = &shared.keys else {
         return Err("the jwt plugin is off: this server has no keys".to_owned());

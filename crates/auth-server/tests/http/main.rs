@@ -39,7 +39,6 @@ mod outage;
 mod password;
 mod refresh;
 mod routes;
-mod secrets;
 mod sessions;
 mod settings;
 mod sign_in;

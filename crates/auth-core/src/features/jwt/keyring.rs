@@ -10,8 +10,7 @@ use super::store::KeyRow;
 use crate::app::App;
 use crate::config::{JwtAlgorithm, JwtConfig};
 use crate::crypto::random;
-use crate::crypto::secrets::Secrets;
-use crate::crypto::symmetric::Sealer;
+use crate::crypto::symmetric::SymmetricKey;
 use crate::store::types::At;
 use crate::store::{Store, StoreError};
 
@@ -49,7 +48,7 @@ pub struct KeyInfo {
 /// The keys in memory.
 pub struct Keyring {
     config: JwtConfig,
-    sealer: Sealer,
+    sealer: SymmetricKey,
     state: RwLock<Arc<State>>,
 }
 
@@ -61,9 +60,9 @@ struct State {
 }
 
 impl Keyring {
-    pub(crate) fn new(config: &JwtConfig, secrets: &Secrets) -> Self {
+    pub(crate) fn new(config: &JwtConfig, secret: &Secret<String>) -> Self {
         let state = RwLock::new(Arc::new(State::default()));
-        Self { config: config.clone(), sealer: secrets.sealer(), state }
+        Self { config: config.clone(), sealer: SymmetricKey::new(secret), state }
     }
 
     /// The key that signs now.
