@@ -196,6 +196,35 @@ fn a_port_in_use_is_a_sentence() {
 }
 
 #[test]
+fn a_file_that_is_no_database_is_named_at_once() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(
+        folder.path().join("auth.db"),
+        "not a database, but longer than the header of one: ".repeat(9),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("auth.toml"), "[database]\nstartTimeout = 600").unwrap();
+    let cases: [(&str, &[&str]); 5] = [
+        ("sqlite:auth.db", &["serve"]),
+        ("sqlite:auth.db", &["migrate"]),
+        ("sqlite:auth.db", &["migrate", "--dry-run"]),
+        ("sqlite:auth.toml/auth.db", &["serve"]),
+        ("sqlite:auth.toml/auth.db", &["migrate"]),
+    ];
+    for (url, command) in cases {
+        let mut start = auth_server(folder.path());
+        start.env("DATABASE_URL", url).env("BETTER_AUTH_SECRET", SECRET).args(command);
+        let output = start.output().unwrap();
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {text}");
+        assert!(!text.contains("waiting for the database"), "{command:?}: {text}");
+        let last = text.lines().last().unwrap();
+        let reason = last.strip_prefix(&format!("auth-server: {url}: ")).unwrap();
+        assert!(!reason.is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn a_database_that_is_not_there_is_waited_for_and_then_named_without_its_password() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = TempDir::new().unwrap();

@@ -32,8 +32,14 @@ pub enum MigrateError {
 
 impl From<diesel::result::Error> for MigrateError {
     fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error.to_string())
+        refused(&error)
     }
+}
+
+/// Only a database that is busy is worth another try; a file that is no database stays one.
+fn refused(error: &dyn std::fmt::Display) -> MigrateError {
+    let reason = error.to_string();
+    if reason.contains("is locked") { MigrateError::Connect(reason) } else { MigrateError::Failed(reason) }
 }
 
 /// A migration that is not applied yet.
@@ -58,16 +64,15 @@ pub enum Mode {
 /// Needs a multi-thread runtime.
 ///
 /// # Errors
-/// [`MigrateError::Connect`] when the database does not answer, [`MigrateError::Failed`] when it refuses.
+/// [`MigrateError::Connect`] when the database does not answer or is busy, [`MigrateError::Failed`] when it refuses.
 pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, MigrateError> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => {
             use diesel::connection::SimpleConnection;
-            let connect = |error: &dyn std::fmt::Display| MigrateError::Connect(error.to_string());
             if let (Mode::Apply, Some(folder)) = (mode, path.parent()) {
                 std::fs::create_dir_all(folder)
-                    .map_err(|error| connect(&format!("{}: {error}", folder.display())))?;
+                    .map_err(|error| MigrateError::Failed(format!("{}: {error}", folder.display())))?;
             }
             let target = match mode {
                 Mode::DryRun if !path.exists() => std::path::PathBuf::from(":memory:"),
@@ -75,8 +80,8 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
             };
             let mut conn =
                 <diesel::SqliteConnection as diesel::Connection>::establish(&target.to_string_lossy())
-                    .map_err(|error| connect(&error))?;
-            conn.batch_execute(super::dialect::SQLITE_SETUP).map_err(|error| connect(&error))?;
+                    .map_err(|error| refused(&error))?;
+            conn.batch_execute(super::dialect::SQLITE_SETUP).map_err(|error| refused(&error))?;
             let names = match mode {
                 Mode::Apply => {
                     restrict_to_owner(path);
@@ -85,7 +90,7 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
                 }
                 Mode::DryRun => {
                     // Never committed: looking makes diesel's own table.
-                    conn.batch_execute("BEGIN").map_err(|error| connect(&error))?;
+                    conn.batch_execute("BEGIN").map_err(|error| refused(&error))?;
                     run(&mut conn, SQLITE, mode)?
                 }
             };

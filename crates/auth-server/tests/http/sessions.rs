@@ -211,6 +211,43 @@ async fn revoke_other_sessions_keeps_this_one_and_expired_rows(database: TestDat
     assert_eq!(server.session(&phone.cookies).await.text(), "null");
 }
 
+/// Better Auth's Drizzle adapter writes integer milliseconds into SQLite: no text is smaller than a number there.
+#[actix_web::test]
+async fn sessions_whose_dates_are_numbers_are_listed_and_revoked() {
+    let server = Server::on(TestDatabase::sqlite()).await;
+    let (ada, eve) = (server.sign_up("Ada").await, server.sign_up("Eve").await);
+    let (phone, dead) = (server.sign_in(&ada).await, server.sign_in(&ada).await);
+    let numbers = r#"UPDATE session SET "createdAt" = 1893456000000 + rowid, "updatedAt" = 1893456000000,
+        "expiresAt" = 1894060800000"#;
+    server.database.execute(numbers).await;
+    let expire = format!(r#"UPDATE session SET "expiresAt" = 1893455999999 WHERE token = '{}'"#, dead.token);
+    server.database.execute(&expire).await;
+    // The newest of them, in the other form.
+    let laptop = server.sign_in(&ada).await;
+    server
+        .database
+        .execute(&format!(
+            "UPDATE session SET createdAt = '2030-01-01T00:00:01.000Z' WHERE token = '{}'",
+            laptop.token
+        ))
+        .await;
+
+    let listed = server.call(get("/list-sessions").by(&ada.by_cookie())).await.json();
+    let tokens: Vec<_> = listed.as_array().unwrap().iter().map(|session| session["token"].clone()).collect();
+    assert_eq!(tokens, [json!(ada.token), json!(phone.token), json!(laptop.token)]);
+    let revoked = server.call(post("/revoke-other-sessions", json!({})).by(&ada.by_cookie())).await;
+    assert_eq!((revoked.status, revoked.text()), (200, r#"{"status":true}"#));
+    for gone in [&phone, &laptop] {
+        assert_eq!(server.session(&gone.cookies).await.text(), "null");
+    }
+    assert_eq!(server.session(&ada.cookies).await.json()["user"]["id"], ada.id);
+    assert_eq!(server.session(&eve.cookies).await.json()["user"]["id"], eve.id, "somebody else's stays");
+    let kept = server.database.texts("SELECT token AS value FROM session ORDER BY 1").await;
+    let mut expected = [Some(ada.token), Some(dead.token), Some(eve.token)];
+    expected.sort();
+    assert_eq!(kept, expected);
+}
+
 async fn update_session_knows_no_fields(database: TestDatabase) {
     let server = Server::on(database).await;
     let ada = server.sign_up("Ada").await;

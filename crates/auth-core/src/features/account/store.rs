@@ -20,12 +20,11 @@ impl Db {
 
     /// The accounts of a user, oldest first.
     pub(crate) async fn list_accounts(&mut self, owner: &Id<User>) -> Result<Vec<Account>> {
-        Ok(on!(self, |conn| account::table
-            .filter(account::user_id.eq(owner))
-            .order(account::created_at.asc())
-            .select(Account::as_select())
-            .load(conn)
-            .await?))
+        let rows = account::table.filter(account::user_id.eq(owner));
+        let mut rows: Vec<Account> = on!(self, |conn| rows.select(Account::as_select()).load(conn).await?);
+        // Not by SQL, which would sort SQLite's dates as text.
+        rows.sort_by_key(|row| row.created_at.0);
+        Ok(rows)
     }
 
     /// The user of an address together with the hash of its credential account, in one read.

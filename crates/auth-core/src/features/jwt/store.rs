@@ -23,11 +23,11 @@ pub(super) struct KeyRow {
 impl Db {
     /// Every key, newest first.
     pub(super) async fn list_keys(&mut self) -> Result<Vec<KeyRow>> {
-        Ok(on!(self, |conn| jwks::table
-            .order((jwks::created_at.desc(), jwks::id.asc()))
-            .select(KeyRow::as_select())
-            .load(conn)
-            .await?))
+        let rows = jwks::table.order(jwks::id.asc());
+        let mut rows: Vec<KeyRow> = on!(self, |conn| rows.select(KeyRow::as_select()).load(conn).await?);
+        // Not by SQL, which would sort SQLite's dates as text.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.created_at.0));
+        Ok(rows)
     }
 
     /// Adds a key.

@@ -11,6 +11,9 @@ use crate::store::schema::{session, user};
 use crate::store::types::At;
 use crate::store::{Db, Result, on};
 
+/// How many rows one statement names: every database has a limit, SQLite's is 32,766.
+const DELETED_AT_ONCE: usize = 1000;
+
 impl Db {
     /// Adds a session.
     pub(crate) async fn insert_session(&mut self, row: &Session) -> Result<()> {
@@ -44,12 +47,12 @@ impl Db {
 
     /// The sessions of a user that have not expired, oldest first.
     pub(crate) async fn list_sessions(&mut self, owner: &Id<User>, now: Timestamp) -> Result<Vec<Session>> {
-        Ok(on!(self, |conn| session::table
-            .filter(session::user_id.eq(owner).and(session::expires_at.gt(At(now))))
-            .order(session::created_at.asc())
-            .select(Session::as_select())
-            .load(conn)
-            .await?))
+        let rows = session::table.filter(session::user_id.eq(owner));
+        let mut rows: Vec<Session> = on!(self, |conn| rows.select(Session::as_select()).load(conn).await?);
+        // Dates are compared here: SQLite would compare texts, and other programs write other forms.
+        rows.retain(|row| row.expires_at.0 > now);
+        rows.sort_by_key(|row| row.created_at.0);
+        Ok(rows)
     }
 
     /// Ends the session of a token.
@@ -80,10 +83,16 @@ impl Db {
         keep: &Id<Session>,
         now: Timestamp,
     ) -> Result<()> {
-        let rows = session::table.filter(
-            session::user_id.eq(owner).and(session::id.ne(keep)).and(session::expires_at.gt(At(now))),
-        );
-        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
+        let rows = session::table
+            .filter(session::user_id.eq(owner).and(session::id.ne(keep)))
+            .select((session::id, session::expires_at));
+        let mut rows: Vec<(Id<Session>, At)> = on!(self, |conn| rows.load(conn).await?);
+        rows.retain(|(_, expires_at)| expires_at.0 > now);
+        for part in rows.chunks(DELETED_AT_ONCE) {
+            let ids = part.iter().map(|(id, _)| id);
+            let rows = session::table.filter(session::user_id.eq(owner).and(session::id.eq_any(ids)));
+            on!(self, |conn| diesel::delete(rows).execute(conn).await?);
+        }
         Ok(())
     }
 }
