@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The tests, step by step, with the time they took: scripts/test.sh [rust] [compat]; both without arguments.
-# Below scripts/with-pg.sh, which `make test` starts: PostgreSQL's tests run on its cluster.
+# Below scripts/with-pg.sh and scripts/with-mysql.sh, which `make test` starts: the tests make databases on their servers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${TEST_POSTGRES_URL:?is set by scripts/with-pg.sh: use 'make test'}"
+: "${TEST_POSTGRES_URL:?is set by scripts/with-pg.sh: use 'make test'}" "${TEST_MYSQL_URL:?is set by scripts/with-mysql.sh: use 'make test'}"
 
 [ $# -gt 0 ] || set -- rust compat
 began=$SECONDS
@@ -15,7 +15,7 @@ finish() {
 trap finish EXIT
 
 rust() {
-  say "Rust: unit, store and HTTP tests, on SQLite and PostgreSQL"
+  say "Rust: unit, store and HTTP tests, on SQLite, PostgreSQL and MariaDB"
   # shellcheck disable=SC2046
   cargo test --workspace $(scripts/features.sh)
 }

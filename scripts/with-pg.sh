@@ -15,13 +15,8 @@ finish() {
   [ ! -f "$dir/postmaster.pid" ] || "$here/pg.sh" stop "$dir" || true
   rm -rf "$dir"
 }
-trap finish EXIT
-# The command gets a process group of its own: a signal (Ctrl-C too) then ends all of it, and the cluster after it.
-child=
-for signal in INT TERM HUP; do
-  # shellcheck disable=SC2064
-  trap "[ -z \"\$child\" ] || kill -$signal -- -\$child 2>/dev/null || true" "$signal"
-done
+# shellcheck source=scripts/beside.sh
+source "$here/beside.sh"
 
 # shellcheck disable=SC2086
 TEST_POSTGRES_URL=$("$here/pg.sh" start ${WITH_PG_FLAGS:-} "$dir")
@@ -29,17 +24,4 @@ export TEST_POSTGRES_URL
 # psql and its kin, of the same version as the server.
 PATH="$("$here/pg.sh" bin):$PATH"
 
-# Not from a terminal: a group in the background would be stopped when it reads from one.
-[ ! -t 0 ] || exec </dev/null
-set -m
-"$@" <&0 &
-child=$!
-set +m
-code=0
-wait "$child" || code=$?
-# A trapped signal interrupts `wait`: wait again for the command's own end.
-while kill -0 "$child" 2>/dev/null; do
-  code=0
-  wait "$child" || code=$?
-done
-exit "$code"
+beside "$@"

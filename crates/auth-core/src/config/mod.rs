@@ -1,6 +1,7 @@
 //! Configuration: one file with upstream's option names, overridden by environment variables, parsed into
 //! types once. [`Config::load`] is a pure function of its sources and reports every problem at once.
 
+mod database_url;
 mod docs;
 mod email_and_password;
 mod error_url;
@@ -18,6 +19,7 @@ use auth_jose::Secret;
 use crate::wire::client_ip::ClientIpRules;
 use crate::wire::origin::TrustedOrigins;
 
+pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
@@ -29,7 +31,7 @@ pub use reader::{Problem, Sources};
 pub use server::{DatabaseConfig, ServerConfig};
 pub use session::{CookieConfig, SessionConfig};
 pub use settings::{Kind, SETTINGS, Setting};
-pub use types::{BaseUrl, DatabaseUrl, JwtAlgorithm};
+pub use types::{BaseUrl, JwtAlgorithm};
 
 /// Everything that the server was told, understood and checked.
 #[derive(Debug, Clone)]

@@ -131,7 +131,7 @@ pub const SETTINGS: &[Setting] = &[
         Some("DATABASE_URL"),
         Secret,
         "sqlite:auth.db",
-        "`sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME`.",
+        "`sqlite:FILE`, `postgres://USER:PASSWORD@HOST/NAME` or `mysql://USER:PASSWORD@HOST/NAME` (MariaDB too). TLS by `?sslmode=verify-full&sslrootcert=FILE`, on MySQL `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE`.",
     ),
     setting(
         "database.poolSize",
@@ -147,7 +147,13 @@ pub const SETTINGS: &[Setting] = &[
         "2",
         "How long a request waits for a free connection before it answers 503.",
     ),
-    setting("database.queryTimeout", None, Seconds, "5", "How long a statement may run (PostgreSQL)."),
+    setting(
+        "database.queryTimeout",
+        None,
+        Seconds,
+        "5",
+        "How long a statement may run on a server, and wait for a lock.",
+    ),
     setting(
         "database.startTimeout",
         None,

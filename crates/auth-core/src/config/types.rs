@@ -1,10 +1,8 @@
 //! Configuration values with one checked constructor each.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use auth_jose::Secret;
 use url::{Host, Url};
 
 /// The public URL of the server: absolute, http or https, without a trailing slash.
@@ -97,86 +95,6 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Where the database is. Its display form hides the password.
-#[derive(Debug, Clone)]
-pub enum DatabaseUrl {
-    /// A file on this machine.
-    #[cfg(feature = "sqlite")]
-    Sqlite(PathBuf),
-    /// A PostgreSQL server.
-    #[cfg(feature = "postgres")]
-    Postgres(Secret<String>),
-}
-
-impl DatabaseUrl {
-    /// Reads `sqlite:FILE`, `file:FILE` or `postgres://...`.
-    ///
-    /// # Errors
-    /// A sentence that says what was expected; it holds nothing of the URL.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME";
-        match text.split_once(':') {
-            #[cfg(feature = "sqlite")]
-            Some(("sqlite" | "file", rest)) => {
-                let path = rest.strip_prefix("//").unwrap_or(rest);
-                if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
-                    return Err("expected sqlite:FILE, the path of a file".to_owned());
-                }
-                Ok(Self::Sqlite(PathBuf::from(path)))
-            }
-            #[cfg(feature = "postgres")]
-            Some(("postgres" | "postgresql", _)) => match text.parse::<tokio_postgres::Config>() {
-                Ok(config) if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require => {
-                    Err("asks for TLS (sslmode=require), which is not supported yet".to_owned())
-                }
-                Ok(_) => Ok(Self::Postgres(Secret::from(text))),
-                Err(_) => Err(format!("is not a PostgreSQL URL; {EXPECTED}")),
-            },
-            Some(("mysql" | "mariadb", _)) => {
-                Err(format!("MySQL and MariaDB are not supported yet; {EXPECTED}"))
-            }
-            _ => Err(EXPECTED.to_owned()),
-        }
-    }
-
-    /// The file of an embedded database.
-    #[must_use]
-    pub fn file(&self) -> Option<&std::path::Path> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(path) => Some(path),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => None,
-        }
-    }
-}
-
-impl Default for DatabaseUrl {
-    fn default() -> Self {
-        Self::Sqlite(PathBuf::from("auth.db"))
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(url) => match Url::parse(url.expose()) {
-                Ok(mut url) => {
-                    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-                        return f.write_str("postgres://***");
-                    }
-                    url.set_query(None);
-                    write!(f, "{url}")
-                }
-                Err(_) => f.write_str("postgres://***"),
-            },
-        }
-    }
-}
-
 /// The algorithms that sign tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JwtAlgorithm {
@@ -220,25 +138,6 @@ mod tests {
     fn refuses_base_urls_that_are_not_plain_web_addresses() {
         for bad in ["auth.example.com", "ftp://x", "https://u:p@x", "https://x/?a=1", "https://x/#a", ""] {
             assert!(BaseUrl::parse(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    #[cfg(feature = "postgres")]
-    fn a_database_url_is_shown_without_its_password() {
-        let url = DatabaseUrl::parse("postgres://app:hunter2@db.example.com/auth?sslmode=disable").unwrap();
-        assert_eq!(url.to_string(), "postgres://app:***@db.example.com/auth");
-        assert!(!format!("{url:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn refuses_unknown_databases_without_repeating_the_url() {
-        let tls = "postgres://u:hunter2@x/y?sslmode=require";
-        for bad in
-            [tls, "oracle://u:hunter2@x", "mysql://u:hunter2@x/y", "sqlite::memory:", "sqlite:", "hunter2"]
-        {
-            let reason = DatabaseUrl::parse(bad).unwrap_err();
-            assert!(!reason.contains("hunter2"), "{reason}");
         }
     }
 }

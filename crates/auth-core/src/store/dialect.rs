@@ -1,10 +1,18 @@
-//! What differs between the databases: connecting, beginning a transaction, locking, error texts.
+//! What differs between the databases: beginning a transaction, locking, error texts.
 
-use std::time::Duration;
-
-use diesel::ConnectionError;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection, TransactionManager};
 
+#[cfg(feature = "mysql")]
+use diesel::dsl::sql;
+#[cfg(feature = "mysql")]
+use diesel::sql_types::{Integer, Nullable};
+#[cfg(feature = "mysql")]
+use diesel_async::pooled_connection::bb8::PooledConnection;
+#[cfg(feature = "mysql")]
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
+
+#[cfg(feature = "mysql")]
+use super::StoreError;
 use super::{Db, Result, on};
 
 /// SQLite behind diesel-async's interface, run on the calling thread.
@@ -44,38 +52,72 @@ impl diesel_async::sync_connection_wrapper::SpawnBlocking for Inline {
 pub(super) const SQLITE_SETUP: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; \
      PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
 
-#[cfg(feature = "sqlite")]
-pub(super) async fn connect_sqlite(path: &str) -> diesel::ConnectionResult<SqliteConn> {
-    let mut conn = SqliteConn::establish(path).await?;
-    conn.batch_execute(SQLITE_SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(conn)
-}
-
-#[cfg(feature = "postgres")]
-pub(super) async fn connect_postgres(
-    url: &str,
-    query_timeout: Duration,
-) -> diesel::ConnectionResult<diesel_async::AsyncPgConnection> {
-    let mut conn = diesel_async::AsyncPgConnection::establish(url).await?;
-    let millis = query_timeout.as_millis();
-    conn.batch_execute(&format!("SET statement_timeout = {millis}; SET application_name = 'auth-server'"))
-        .await
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(conn)
-}
-
-/// Whether a database's error text says that it cannot serve now (shutting down, starting, disk full).
+/// Whether a database's error text says that it cannot serve now: shutting down, starting, disk full, or a
+/// transaction that has to be tried again.
 pub(super) fn is_unavailable(message: &str) -> bool {
-    const TEXTS: [&str; 7] = [
+    const TEXTS: [&str; 19] = [
+        // PostgreSQL
         "terminating connection",
         "the database system is",
         "connection closed",
         "statement timeout",
         "too many connections",
+        "deadlock detected",
+        "could not serialize access",
+        // SQLite
         "database is locked",
         "database or disk is full",
+        // MySQL and its driver
+        "Too many connections",
+        "Deadlock found",
+        "Lock wait timeout exceeded",
+        "max_statement_time exceeded",
+        "maximum statement execution time exceeded",
+        "Server shutdown in progress",
+        "Connection was killed",
+        "Connection to the server is closed",
+        "Input/output error",
+        "server is running with the --read-only",
     ];
     TEXTS.iter().any(|text| message.contains(text))
+}
+
+/// A MySQL connection, and whether it holds the lock of [`Db::lock_signing_keys`]: unlike a table's lock, that
+/// one does not end with the transaction.
+#[cfg(feature = "mysql")]
+pub struct MysqlConn {
+    conn: PooledConnection<'static, AsyncMysqlConnection>,
+    is_locked: bool,
+}
+
+#[cfg(feature = "mysql")]
+impl MysqlConn {
+    pub(super) fn new(conn: PooledConnection<'static, AsyncMysqlConnection>) -> Self {
+        Self { conn, is_locked: false }
+    }
+
+    async fn unlock(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.is_locked) {
+            self.conn.batch_execute("DO RELEASE_ALL_LOCKS()").await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl std::ops::Deref for MysqlConn {
+    type Target = AsyncMysqlConnection;
+
+    fn deref(&self) -> &AsyncMysqlConnection {
+        &self.conn
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl std::ops::DerefMut for MysqlConn {
+    fn deref_mut(&mut self) -> &mut AsyncMysqlConnection {
+        &mut self.conn
+    }
 }
 
 /// Begins a transaction. SQLite takes its write lock at once: a deferred transaction that is upgraded
@@ -92,16 +134,28 @@ pub(super) async fn begin(db: &mut Db) -> Result<()> {
         }
         #[cfg(feature = "postgres")]
         Db::Postgres(conn) => Tm::begin(&mut **conn).await?,
+        #[cfg(feature = "mysql")]
+        Db::Mysql(conn) => Tm::begin(&mut **conn).await?,
     }
     Ok(())
 }
 
 pub(super) async fn commit(db: &mut Db) -> Result<()> {
-    Ok(on!(db, |conn| Tm::commit(conn).await)?)
+    on!(db, |conn| Tm::commit(conn).await)?;
+    unlock(db).await
 }
 
 pub(super) async fn rollback(db: &mut Db) -> Result<()> {
-    Ok(on!(db, |conn| Tm::rollback(conn).await)?)
+    on!(db, |conn| Tm::rollback(conn).await)?;
+    unlock(db).await
+}
+
+async fn unlock(db: &mut Db) -> Result<()> {
+    match db {
+        #[cfg(feature = "mysql")]
+        Db::Mysql(conn) => conn.unlock().await,
+        _ => Ok(()),
+    }
 }
 
 impl Db {
@@ -114,6 +168,19 @@ impl Db {
             #[cfg(feature = "postgres")]
             Self::Postgres(conn) => {
                 Ok(conn.batch_execute("LOCK TABLE \"jwks\" IN SHARE ROW EXCLUSIVE MODE").await?)
+            }
+            // A table's lock would end the transaction here.
+            #[cfg(feature = "mysql")]
+            Self::Mysql(conn) => {
+                let lock = sql::<Nullable<Integer>>(
+                    "GET_LOCK(CONCAT('auth-server keys ', LEFT(DATABASE(), 40)), 10)",
+                );
+                let got: Option<i32> = diesel::select(lock).get_result(&mut **conn).await?;
+                if got != Some(1) {
+                    return Err(StoreError::Unavailable("another server holds the signing keys".to_owned()));
+                }
+                conn.is_locked = true;
+                Ok(())
             }
         }
     }
@@ -134,4 +201,14 @@ impl Tm {
     async fn rollback<C: AsyncConnection>(conn: &mut C) -> diesel::QueryResult<()> {
         C::TransactionManager::rollback_transaction(conn).await
     }
+}
+
+/// Whether diesel's table of applied migrations is there.
+#[cfg(feature = "mysql")]
+pub(super) async fn mysql_has_migrations(conn: &mut AsyncMysqlConnection) -> diesel::QueryResult<bool> {
+    let found = sql::<diesel::sql_types::BigInt>(
+        "(SELECT COUNT(*) FROM information_schema.tables \
+          WHERE table_schema = DATABASE() AND table_name = '__diesel_schema_migrations')",
+    );
+    Ok(diesel::select(found).get_result::<i64>(conn).await? > 0)
 }

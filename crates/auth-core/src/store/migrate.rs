@@ -15,6 +15,11 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 #[cfg(feature = "postgres")]
 const POSTGRES_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/postgres");
 
+#[cfg(feature = "mysql")]
+const MYSQL: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
+#[cfg(feature = "mysql")]
+const MYSQL_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/mysql");
+
 /// Two servers that migrate one PostgreSQL database take turns under this advisory lock.
 #[cfg(feature = "postgres")]
 const LOCK: i64 = 0x6175_7468_7365_7276;
@@ -97,11 +102,10 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
             Ok(with_sql(names, &SQLITE_TEXT))
         }
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(url) => {
-            use diesel_async::{AsyncConnection, AsyncMigrationHarness, SimpleAsyncConnection};
-            let mut conn = diesel_async::AsyncPgConnection::establish(url.expose())
-                .await
-                .map_err(|error| MigrateError::Connect(error.to_string()))?;
+        DatabaseUrl::Postgres(server) => {
+            use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
+            let mut conn =
+                super::connect::postgres(server, None).await.map_err(|error| unreachable_server(&error))?;
             conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))
                 .await
                 .map_err(|error| MigrateError::Failed(error.to_string()))?;
@@ -115,6 +119,39 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
             let names = run(&mut harness, POSTGRES, mode)?;
             Ok(with_sql(names, &POSTGRES_TEXT))
         }
+        #[cfg(feature = "mysql")]
+        DatabaseUrl::Mysql(server) => {
+            use diesel::mysql::Mysql;
+            use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
+            let mut conn =
+                super::connect::mysql(server, None).await.map_err(|error| unreachable_server(&error))?;
+            // Ends with the connection.
+            conn.batch_execute("DO GET_LOCK(CONCAT('auth-server migrate ', LEFT(DATABASE(), 40)), 60)")
+                .await?;
+            // A change of tables cannot be taken back here: looking must not make diesel's own table.
+            let names = if mode == Mode::DryRun && !super::dialect::mysql_has_migrations(&mut conn).await? {
+                let all = MigrationSource::<Mysql>::migrations(&MYSQL);
+                let all = all.map_err(|error| MigrateError::Failed(error.to_string()))?;
+                let mut names: Vec<_> = all.iter().map(|migration| migration.name().to_string()).collect();
+                names.sort();
+                names
+            } else {
+                run(&mut AsyncMigrationHarness::new(conn), MYSQL, mode)?
+            };
+            Ok(with_sql(names, &MYSQL_TEXT))
+        }
+    }
+}
+
+/// A certificate that is not trusted and a file that is not there stay so; a server may still come up.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn unreachable_server(error: &diesel::ConnectionError) -> MigrateError {
+    let reason = error.to_string();
+    let is_final = reason.contains("invalid peer certificate") || reason.contains("certificate to trust");
+    if is_final || reason.contains("the certificates in ") {
+        MigrateError::Failed(reason)
+    } else {
+        MigrateError::Connect(reason)
     }
 }
 
@@ -160,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    #[cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
     fn every_database_has_the_same_migrations_both_ways() {
         let names = |dir: &Dir<'_>| {
             let mut names: Vec<_> = dir.dirs().map(|dir| dir.path().display().to_string()).collect();
@@ -172,6 +209,7 @@ mod tests {
             names
         };
         assert_eq!(names(&SQLITE_TEXT), names(&POSTGRES_TEXT));
+        assert_eq!(names(&SQLITE_TEXT), names(&MYSQL_TEXT));
         assert!(!names(&SQLITE_TEXT).is_empty());
     }
 }

@@ -3,11 +3,13 @@
 //! [`Store`] hands out connections, [`Db`] is one connection, and the `on!` macro runs a query on whichever
 //! database is behind it. Queries live in `features/*/store.rs` as methods of [`Db`]. Ids and times are made
 //! by us, so no query needs `RETURNING`, `now()` or a default; single-use rows are guarded by the number of
-//! affected rows. MySQL joins as a third variant of [`Store`], [`Db`] and `on!`, without a second query text.
+//! affected rows.
 
+mod connect;
 mod dialect;
 pub mod migrate;
 pub(crate) mod schema;
+mod tls;
 pub(crate) mod types;
 
 use std::time::Duration;
@@ -43,9 +45,10 @@ impl From<diesel::result::Error> for StoreError {
             E::DatabaseError(Kind::UniqueViolation, info) => {
                 Self::Duplicate(info.constraint_name().unwrap_or("unnamed").to_owned())
             }
-            E::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
-                Self::Unavailable(info.message().to_owned())
-            }
+            E::DatabaseError(
+                Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::SerializationFailure,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
             E::BrokenTransactionManager => Self::Unavailable("the connection broke".to_owned()),
             E::DatabaseError(_, ref info) if dialect::is_unavailable(info.message()) => {
                 Self::Unavailable(info.message().to_owned())
@@ -79,6 +82,9 @@ pub enum Store {
     /// A PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgres(Pool<diesel_async::AsyncPgConnection>),
+    /// A MySQL or MariaDB server.
+    #[cfg(feature = "mysql")]
+    Mysql(Pool<diesel_async::AsyncMysqlConnection>),
 }
 
 /// One connection, in autocommit mode or inside a transaction.
@@ -93,6 +99,9 @@ pub enum Db {
     /// A PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgres(PooledConnection<'static, diesel_async::AsyncPgConnection>),
+    /// A MySQL or MariaDB server.
+    #[cfg(feature = "mysql")]
+    Mysql(dialect::MysqlConn),
 }
 
 /// Runs one query block on whichever database is behind `$db`.
@@ -106,6 +115,11 @@ macro_rules! on {
             }
             #[cfg(feature = "postgres")]
             $crate::store::Db::Postgres(c) => {
+                let $conn = &mut **c;
+                $query
+            }
+            #[cfg(feature = "mysql")]
+            $crate::store::Db::Mysql(c) => {
                 let $conn = &mut **c;
                 $query
             }
@@ -123,15 +137,30 @@ impl Store {
             #[cfg(feature = "sqlite")]
             DatabaseUrl::Sqlite(path) => {
                 let mut manager = manager_config::<SqliteConn>();
-                manager.custom_setup = Box::new(|url| Box::pin(dialect::connect_sqlite(url)));
+                manager.custom_setup = Box::new(|url| Box::pin(connect::sqlite(url)));
                 Self::Sqlite(pool(config, size, path.to_string_lossy().as_ref(), manager))
             }
             #[cfg(feature = "postgres")]
-            DatabaseUrl::Postgres(url) => {
+            DatabaseUrl::Postgres(server) => {
                 let mut manager = manager_config::<diesel_async::AsyncPgConnection>();
-                let timeout = config.query_timeout;
-                manager.custom_setup = Box::new(move |url| Box::pin(dialect::connect_postgres(url, timeout)));
-                Self::Postgres(pool(config, size, url.expose(), manager))
+                let (to, timeout) = (server.clone(), Some(config.query_timeout));
+                manager.custom_setup = Box::new(move |_| {
+                    let to = to.clone();
+                    Box::pin(async move { connect::postgres(&to, timeout).await })
+                });
+                Self::Postgres(pool(config, size, server.expose(), manager))
+            }
+            #[cfg(feature = "mysql")]
+            DatabaseUrl::Mysql(server) => {
+                let mut manager = manager_config::<diesel_async::AsyncMysqlConnection>();
+                // The driver does not tell that the server has hung up: one round trip instead of a failed request.
+                manager.recycling_method = RecyclingMethod::Verified;
+                let (to, timeout) = (server.clone(), Some(config.query_timeout));
+                manager.custom_setup = Box::new(move |_| {
+                    let to = to.clone();
+                    Box::pin(async move { connect::mysql(&to, timeout).await })
+                });
+                Self::Mysql(pool(config, size, server.expose(), manager))
             }
         }
     }
@@ -146,6 +175,8 @@ impl Store {
             Self::Sqlite(pool) => Db::Sqlite(pool.get_owned().await?),
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => Db::Postgres(pool.get_owned().await?),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(pool) => Db::Mysql(dialect::MysqlConn::new(pool.get_owned().await?)),
         })
     }
 

@@ -81,6 +81,28 @@ mod postgres {
     }
 }
 
+#[cfg(feature = "mysql")]
+mod mysql {
+    use diesel::mysql::{Mysql, MysqlValue};
+    use diesel::sql_types::Timestamp as SqlTimestamp;
+
+    use super::*;
+
+    // The session's time zone is UTC, whatever the server's is.
+    impl ToSql<Instant, Mysql> for At {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Mysql>) -> serialize::Result {
+            <OffsetDateTime as ToSql<SqlTimestamp, Mysql>>::to_sql(&self.0.to_offset(), &mut out.reborrow())
+        }
+    }
+
+    impl FromSql<Instant, Mysql> for At {
+        fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
+            let instant = <OffsetDateTime as FromSql<SqlTimestamp, Mysql>>::from_sql(value)?;
+            Ok(Self(Timestamp::from(instant)))
+        }
+    }
+}
+
 impl<K, DB: Backend> FromSql<Text, DB> for Id<K>
 where
     String: FromSql<Text, DB>,

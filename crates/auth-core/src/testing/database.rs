@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use auth_jose::{Entropy, OsEntropy};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 use tempfile::TempDir;
 use url::Url;
 
@@ -22,6 +24,24 @@ pub enum TestDatabase {
         /// The name of the test's database.
         name: String,
     },
+    /// A database on a MySQL or MariaDB server.
+    Mysql {
+        /// The server, by a URL whose user may do everything.
+        server: Url,
+        /// The name of the test's database, and of the user who owns it.
+        name: String,
+    },
+}
+
+/// The kinds of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL or MariaDB.
+    Mysql,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -41,11 +61,21 @@ impl TestDatabase {
     #[must_use]
     pub fn postgres(url: &str) -> Self {
         let server = Url::parse(url).expect("the URL of a PostgreSQL server");
-        let mut number = [0; 8];
-        OsEntropy.fill("test-database", &mut number);
-        let name = format!("test_{:016x}", u64::from_be_bytes(number));
+        let name = new_name();
         on_server(&server, format!("CREATE DATABASE {name}"));
         Self::Postgres { server, name }
+    }
+
+    /// A database on the MySQL or MariaDB server of `url`, with a user of its own.
+    #[must_use]
+    pub fn mysql(url: &str) -> Self {
+        let server = Url::parse(url).expect("the URL of a MySQL server");
+        let name = new_name();
+        let sql = format!(
+            "CREATE DATABASE {name}; CREATE USER {name}@'%' IDENTIFIED BY 'secret'; GRANT ALL ON {name}.* TO {name}@'%'"
+        );
+        on_mysql(&server, sql);
+        Self::Mysql { server, name }
     }
 
     /// Its URL, as in the configuration.
@@ -58,6 +88,23 @@ impl TestDatabase {
                 url.set_path(name);
                 url.into()
             }
+            Self::Mysql { server, name } => {
+                let mut url = server.clone();
+                url.set_path(name);
+                url.set_username(name).expect("a URL with a host");
+                url.set_password(Some("secret")).expect("a URL with a host");
+                url.into()
+            }
+        }
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite(_) => Kind::Sqlite,
+            Self::Postgres { .. } => Kind::Postgres,
+            Self::Mysql { .. } => Kind::Mysql,
         }
     }
 
@@ -70,7 +117,11 @@ impl TestDatabase {
     /// The folder of the migrations for this kind of database.
     #[must_use]
     pub fn migrations(&self) -> PathBuf {
-        let folder = if self.is_sqlite() { "sqlite" } else { "postgres" };
+        let folder = match self.kind() {
+            Kind::Sqlite => "sqlite",
+            Kind::Postgres => "postgres",
+            Kind::Mysql => "mysql",
+        };
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(folder)
     }
 
@@ -86,7 +137,7 @@ impl TestDatabase {
         elsewhere(async move { migrate(&url, mode).await.expect("migrations that run") })
     }
 
-    /// Runs statements.
+    /// Runs statements. On MySQL they are read as standard SQL: names in double quotes.
     pub async fn execute(&self, sql: &str) {
         match self {
             Self::Sqlite(folder) => {
@@ -96,6 +147,11 @@ impl TestDatabase {
             Self::Postgres { .. } => {
                 let client = connect(&self.url()).await;
                 let done = client.batch_execute(sql).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+            }
+            Self::Mysql { .. } => {
+                let mut conn = connect_mysql(&self.url()).await;
+                let done = conn.query_drop(sql).await;
                 done.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
             }
         }
@@ -122,6 +178,11 @@ impl TestDatabase {
                 };
                 messages.into_iter().filter_map(value).collect()
             }
+            Self::Mysql { .. } => {
+                let mut conn = connect_mysql(&self.url()).await;
+                let rows = conn.query::<Option<String>, _>(sql.replace(" AS text)", " AS char)")).await;
+                rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+            }
         }
     }
 
@@ -145,12 +206,31 @@ impl TestDatabase {
     /// # Panics
     /// On SQLite, which has no server.
     pub fn go_away(&self) {
-        let Self::Postgres { server, name } = self else { panic!("SQLite has no server") };
-        on_server(server, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-        on_server(
-            server,
-            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
-        );
+        match self {
+            Self::Sqlite(_) => panic!("SQLite has no server"),
+            Self::Postgres { server, name } => {
+                on_server(server, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+                on_server(
+                    server,
+                    format!(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                    ),
+                );
+            }
+            Self::Mysql { server, name } => {
+                on_mysql(server, format!("ALTER USER {name}@'%' ACCOUNT LOCK"));
+                let (url, user) = (server.to_string(), name.clone());
+                elsewhere(async move {
+                    let mut conn = connect_mysql(&url).await;
+                    let theirs =
+                        format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
+                    for id in conn.query::<u64, _>(theirs).await.expect("the list of connections") {
+                        // Gone already: as wanted.
+                        let _ = conn.query_drop(format!("KILL {id}")).await;
+                    }
+                });
+            }
+        }
     }
 
     /// Accepts connections again after [`Self::go_away`].
@@ -158,15 +238,26 @@ impl TestDatabase {
     /// # Panics
     /// On SQLite, which has no server.
     pub fn come_back(&self) {
-        let Self::Postgres { server, name } = self else { panic!("SQLite has no server") };
-        on_server(server, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+        match self {
+            Self::Sqlite(_) => panic!("SQLite has no server"),
+            Self::Postgres { server, name } => {
+                on_server(server, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+            }
+            Self::Mysql { server, name } => on_mysql(server, format!("ALTER USER {name}@'%' ACCOUNT UNLOCK")),
+        }
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if let Self::Postgres { server, name } = self {
-            on_server(server, format!("DROP DATABASE {name} WITH (FORCE)"));
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres { server, name } => {
+                on_server(server, format!("DROP DATABASE {name} WITH (FORCE)"));
+            }
+            Self::Mysql { server, name } => {
+                on_mysql(server, format!("DROP DATABASE {name}; DROP USER {name}@'%'"));
+            }
         }
     }
 }
@@ -189,6 +280,28 @@ async fn connect(url: &str) -> tokio_postgres::Client {
     // Ends with the client.
     tokio::spawn(connection);
     client
+}
+
+/// A connection that reads standard SQL and, like the ISO texts that tests write, dates with a `Z`.
+async fn connect_mysql(url: &str) -> Conn {
+    let opts = mysql_async::Opts::from_url(url).expect("a MySQL URL");
+    let setup = vec!["SET sql_mode = 'ANSI', time_zone = '+00:00'; SET NAMES utf8mb4"];
+    let connected = Conn::new(mysql_async::OptsBuilder::from_opts(opts).init(setup)).await;
+    connected.unwrap_or_else(|error| panic!("MySQL does not answer: {error:?}"))
+}
+
+fn on_mysql(server: &Url, sql: String) {
+    let url = server.to_string();
+    elsewhere(async move {
+        let done = connect_mysql(&url).await.query_drop(&sql).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    });
+}
+
+fn new_name() -> String {
+    let mut number = [0; 8];
+    OsEntropy.fill("test-database", &mut number);
+    format!("test_{:016x}", u64::from_be_bytes(number))
 }
 
 fn on_server(server: &Url, sql: String) {

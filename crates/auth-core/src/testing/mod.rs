@@ -14,7 +14,7 @@ use auth_jose::entropy::SeededEntropy;
 use auth_jose::{Secret, Timestamp};
 use serde_json::{Value, json};
 
-pub use database::TestDatabase;
+pub use database::{Kind, TestDatabase};
 pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 
 use crate::app::{App, Shared};

@@ -1,11 +1,15 @@
 //! The tables: migrations, and rows in the forms that a Better Auth server on Node writes.
 //!
-//! Every test runs on SQLite, and with the feature `test-postgres` on PostgreSQL too.
+//! Every test runs on SQLite, and with the features `test-postgres` and
+//! `test-mysql` on PostgreSQL and MySQL too.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
-#![cfg_attr(feature = "test-postgres", expect(clippy::panic, reason = "helpers of tests"))]
+#![cfg_attr(
+    any(feature = "test-postgres", feature = "test-mysql"),
+    expect(clippy::panic, reason = "helpers of tests")
+)]
 
 use auth_core::store::migrate::Mode;
-use auth_core::testing::{TestApp, TestDatabase, get};
+use auth_core::testing::{Kind, TestApp, TestDatabase, get};
 use serde_json::json;
 
 /// Makes a test for each kind of database out of functions that take one.
@@ -23,6 +27,14 @@ macro_rules! on_every_database {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 super::$test(crate::postgres()).await;
+            })+
+        }
+
+        #[cfg(feature = "test-mysql")]
+        mod mysql {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::mysql()).await;
             })+
         }
     };
@@ -44,34 +56,49 @@ on_every_database!(
 );
 
 #[cfg(feature = "test-postgres")]
-#[expect(clippy::disallowed_methods, reason = "tests learn the server from the environment")]
 fn postgres() -> TestDatabase {
-    let url = std::env::var("TEST_POSTGRES_URL");
-    TestDatabase::postgres(
-        &url.unwrap_or_else(|_| {
-            panic!("TEST_POSTGRES_URL names no PostgreSQL server: `make test` starts one")
-        }),
-    )
+    TestDatabase::postgres(&server_url("TEST_POSTGRES_URL"))
+}
+
+#[cfg(feature = "test-mysql")]
+fn mysql() -> TestDatabase {
+    TestDatabase::mysql(&server_url("TEST_MYSQL_URL"))
+}
+
+#[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
+#[expect(clippy::disallowed_methods, reason = "tests learn the servers from the environment")]
+fn server_url(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} names no server: `make test` starts one"))
 }
 
 async fn tables(database: &TestDatabase) -> Vec<String> {
-    let sql = if database.is_sqlite() {
-        "SELECT name AS value FROM sqlite_master WHERE type = 'table' ORDER BY name"
-    } else {
-        "SELECT table_name AS value FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name"
+    let sql = match database.kind() {
+        Kind::Sqlite => "SELECT name AS value FROM sqlite_master WHERE type = 'table' ORDER BY name",
+        Kind::Postgres => {
+            "SELECT table_name AS value FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name"
+        }
+        Kind::Mysql => {
+            "SELECT table_name AS value FROM information_schema.tables WHERE table_schema = database() ORDER BY table_name"
+        }
     };
     database.texts(sql).await.into_iter().flatten().collect()
 }
 
 async fn columns(database: &TestDatabase, table: &str) -> Vec<String> {
-    let sql = if database.is_sqlite() {
-        format!("SELECT name AS value FROM pragma_table_info('{table}') ORDER BY name")
-    } else {
-        format!(
-            "SELECT column_name AS value FROM information_schema.columns WHERE table_name = '{table}' ORDER BY column_name COLLATE \"C\""
-        )
+    let sql = match database.kind() {
+        Kind::Sqlite => format!("SELECT name AS value FROM pragma_table_info('{table}')"),
+        Kind::Postgres => {
+            format!(
+                "SELECT column_name AS value FROM information_schema.columns WHERE table_name = '{table}'"
+            )
+        }
+        Kind::Mysql => format!(
+            "SELECT column_name AS value FROM information_schema.columns WHERE table_schema = database() AND table_name = '{table}'"
+        ),
     };
-    database.texts(&sql).await.into_iter().flatten().collect()
+    let mut names: Vec<String> = database.texts(&sql).await.into_iter().flatten().collect();
+    names.sort();
+    names
 }
 
 async fn migrations_go_up_down_and_up(database: TestDatabase) {
@@ -155,15 +182,21 @@ async fn rows_go_with_their_user(database: TestDatabase) {
 }
 
 async fn better_auths_tables_are_taken_over_untouched(database: TestDatabase) {
-    let (date, flag, no) =
-        if database.is_sqlite() { ("date", "integer", "0") } else { ("timestamptz", "boolean", "false") };
+    let (date, flag, no, id) = match database.kind() {
+        Kind::Sqlite => ("date", "integer", "0", "text"),
+        Kind::Postgres => ("timestamptz", "boolean", "false", "text"),
+        // A reference to a column needs its type and collation.
+        Kind::Mysql => {
+            ("timestamp(3)", "boolean", "false", "varchar(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        }
+    };
     let now = "'2029-12-31T00:00:00.000Z'";
     database
         .execute(&format!(
-            "CREATE TABLE \"user\" (\"id\" text NOT NULL PRIMARY KEY, \"name\" text NOT NULL, \"email\" text NOT NULL UNIQUE, \
+            "CREATE TABLE \"user\" (\"id\" {id} NOT NULL PRIMARY KEY, \"name\" {id} NOT NULL, \"email\" {id} NOT NULL UNIQUE, \
              \"emailVerified\" {flag} NOT NULL, \"image\" text, \"createdAt\" {date} NOT NULL, \"updatedAt\" {date} NOT NULL, \
              \"plan\" text);
-             CREATE TABLE \"invoice\" (\"id\" text PRIMARY KEY);
+             CREATE TABLE \"invoice\" (\"id\" {id} PRIMARY KEY);
              INSERT INTO \"user\" VALUES ('U1', 'Ann', 'ann@example.test', {no}, NULL, {now}, {now}, 'gold');
              INSERT INTO \"invoice\" VALUES ('I1');"
         ))
@@ -192,6 +225,11 @@ async fn servers_that_start_together_take_turns(database: TestDatabase) {
 async fn times_are_stored_as_upstream_stores_them(database: TestDatabase) {
     let server = TestApp::new(database, json!({})).await;
     let ada = server.sign_up("Ada").await;
+    if server.database.kind() == Kind::Mysql {
+        let stored = server.database.text("SELECT \"createdAt\" AS value FROM \"user\"").await;
+        assert_eq!(stored, "2030-01-01 00:00:00.000");
+        return;
+    }
     if !server.database.is_sqlite() {
         let stored = server.database.text("SELECT to_char(\"createdAt\" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS value FROM \"user\"").await;
         assert_eq!(stored, "2030-01-01 00:00:00.000");

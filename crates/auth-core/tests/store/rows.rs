@@ -1,6 +1,6 @@
 //! The values in the rows: Better Auth's Node server has to read ours, and we its.
 
-use auth_core::testing::{TestApp, TestDatabase, get, post};
+use auth_core::testing::{Kind, TestApp, TestDatabase, get, post};
 use serde_json::{Value, json};
 
 on_every_database!(
@@ -20,13 +20,19 @@ async fn dates_have_three_fraction_digits(database: TestDatabase) {
         ("session", "expiresAt", "2030-01-08T00:00:00.000Z"),
         ("jwks", "createdAt", "2030-01-01T00:00:00.000Z"),
     ] {
-        let sql = if app.database.is_sqlite() {
-            format!(r#"SELECT typeof("{column}") || ' ' || "{column}" AS value FROM "{table}""#)
-        } else {
-            let iso = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
-            format!(
-                r#"SELECT 'text ' || to_char("{column}" AT TIME ZONE 'UTC', '{iso}') AS value FROM "{table}""#
-            )
+        let sql = match app.database.kind() {
+            Kind::Sqlite => {
+                format!(r#"SELECT typeof("{column}") || ' ' || "{column}" AS value FROM "{table}""#)
+            }
+            Kind::Postgres => {
+                let iso = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
+                format!(
+                    r#"SELECT 'text ' || to_char("{column}" AT TIME ZONE 'UTC', '{iso}') AS value FROM "{table}""#
+                )
+            }
+            Kind::Mysql => {
+                format!(r#"SELECT 'text ' || replace("{column}", ' ', 'T') || 'Z' AS value FROM "{table}""#)
+            }
         };
         assert_eq!(app.database.text(&sql).await, format!("text {expected}"), "{table}.{column}");
     }
@@ -35,7 +41,7 @@ async fn dates_have_three_fraction_digits(database: TestDatabase) {
 async fn flags_are_what_the_database_has_for_them(database: TestDatabase) {
     let app = TestApp::new(database, json!({})).await;
     let ada = app.sign_up("Ada").await;
-    let (no, yes) = if app.database.is_sqlite() { ("0", "1") } else { ("false", "true") };
+    let (no, yes) = if app.database.kind() == Kind::Postgres { ("false", "true") } else { ("0", "1") };
     let stored = app.database.text(r#"SELECT CAST("emailVerified" AS text) AS value FROM "user""#).await;
     assert_eq!(stored, no);
     app.database.execute(&format!(r#"UPDATE "user" SET "emailVerified" = {yes}"#)).await;
@@ -51,8 +57,12 @@ async fn one_address_is_one_user_and_one_token_one_session(database: TestDatabas
         ("user", r#"name, email, "emailVerified", image, "createdAt", "updatedAt""#),
         ("session", r#""expiresAt", token, "createdAt", "updatedAt", "ipAddress", "userAgent", "userId""#),
     ] {
+        let (ignore, nothing) = match app.database.kind() {
+            Kind::Mysql => ("IGNORE", ""),
+            Kind::Sqlite | Kind::Postgres => ("", "ON CONFLICT DO NOTHING"),
+        };
         let copy = format!(
-            r#"INSERT INTO "{table}" (id, {columns}) SELECT 'copy', {columns} FROM "{table}" WHERE true ON CONFLICT DO NOTHING"#
+            r#"INSERT {ignore} INTO "{table}" (id, {columns}) SELECT 'copy', {columns} FROM "{table}" WHERE true {nothing}"#
         );
         app.database.execute(&copy).await;
         assert_eq!(app.database.count(table).await, 1, "{table}");
@@ -63,7 +73,12 @@ async fn a_row_that_cannot_be_read_is_our_fault(database: TestDatabase) {
     let app = TestApp::new(database, json!({})).await;
     let ada = app.sign_up("Ada").await;
     // PostgreSQL has types that keep such values out; its infinity is one that Better Auth cannot read either.
-    let bad = if app.database.is_sqlite() { "'yesterday'" } else { "'infinity'" };
+    // MySQL's is the day zero.
+    let bad = match app.database.kind() {
+        Kind::Sqlite => "'yesterday'",
+        Kind::Postgres => "'infinity'",
+        Kind::Mysql => "'0000-00-00'",
+    };
     app.database.execute(&format!(r#"UPDATE session SET "updatedAt" = {bad}"#)).await;
     let response = app.call(get("/get-session").by(&ada.by_cookie())).await;
     assert_eq!((response.status, response.text()), (500, ""));

@@ -1,6 +1,6 @@
 //! The tables in detail: types, nulls, indexes, and definitions that stay as a Better Auth server made them.
 
-use auth_core::testing::{PASSWORD, TestApp, TestDatabase, post};
+use auth_core::testing::{Kind, PASSWORD, TestApp, TestDatabase, post};
 use serde_json::json;
 
 on_every_database!(
@@ -56,14 +56,24 @@ const COLUMNS: &[&str] = &[
 ];
 
 async fn columns(database: &TestDatabase) -> Vec<String> {
-    let sql = if database.is_sqlite() {
-        r#"SELECT m.name || '.' || c.name || ' ' || replace(lower(c.type), 'integer', 'boolean')
-            || CASE c."notnull" WHEN 1 THEN '!' ELSE '' END AS value
-           FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"#
-    } else {
-        r"SELECT table_name || '.' || column_name || ' ' || replace(data_type, 'timestamp with time zone', 'date')
-            || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END AS value
-          FROM information_schema.columns WHERE table_schema = 'public'"
+    let sql = match database.kind() {
+        Kind::Sqlite => {
+            r#"SELECT m.name || '.' || c.name || ' ' || replace(lower(c.type), 'integer', 'boolean')
+                || CASE c."notnull" WHEN 1 THEN '!' ELSE '' END AS value
+               FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"#
+        }
+        Kind::Postgres => {
+            r"SELECT table_name || '.' || column_name || ' ' || replace(data_type, 'timestamp with time zone', 'date')
+                || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END AS value
+              FROM information_schema.columns WHERE table_schema = 'public'"
+        }
+        // Ids have at most 36 characters; what is indexed has at most 255.
+        Kind::Mysql => {
+            r"SELECT table_name || '.' || column_name || ' ' || CASE column_type WHEN 'timestamp(3)' THEN 'date'
+                WHEN 'tinyint(1)' THEN 'boolean' WHEN 'varchar(36)' THEN 'text' WHEN 'varchar(255)' THEN 'text' ELSE column_type END
+                || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END AS value
+              FROM information_schema.columns WHERE table_schema = database()"
+        }
     };
     let mut columns: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
     // The migrations' own table is not one of Better Auth's.
@@ -79,15 +89,19 @@ async fn columns_have_better_auths_types(database: TestDatabase) {
 
 async fn makes_better_auths_indexes(database: TestDatabase) {
     database.migrate();
-    let sql = if database.is_sqlite() {
-        "SELECT name AS value FROM sqlite_master WHERE type = 'index' AND name LIKE '%idx'"
-    } else {
-        "SELECT indexname AS value FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE '%idx'"
+    let sql = match database.kind() {
+        Kind::Sqlite => "SELECT name AS value FROM sqlite_master WHERE type = 'index' AND name LIKE '%idx'",
+        Kind::Postgres => {
+            "SELECT indexname AS value FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE '%idx'"
+        }
+        Kind::Mysql => {
+            "SELECT index_name AS value FROM information_schema.statistics WHERE table_schema = database() AND index_name LIKE '%idx'"
+        }
     };
     let mut names: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
     names.sort();
     assert_eq!(names, ["account_userId_idx", "session_userId_idx", "verification_identifier_idx"]);
-    if !database.is_sqlite() {
+    if database.kind() == Kind::Postgres {
         let sql = "SELECT conname AS value FROM pg_constraint WHERE contype = 'u' AND connamespace = 'public'::regnamespace ORDER BY 1";
         let constraints: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
         assert_eq!(constraints, ["session_token_key", "user_email_key"]);
@@ -96,10 +110,12 @@ async fn makes_better_auths_indexes(database: TestDatabase) {
 
 /// The definitions of tables, indexes and constraints, as the database itself tells them.
 async fn definitions(database: &TestDatabase) -> Vec<Option<String>> {
-    let sql = if database.is_sqlite() {
-        "SELECT name || coalesce(sql, '') AS value FROM sqlite_master WHERE tbl_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY 1"
-    } else {
-        r"SELECT value FROM (
+    let sql = match database.kind() {
+        Kind::Sqlite => {
+            "SELECT name || coalesce(sql, '') AS value FROM sqlite_master WHERE tbl_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY 1"
+        }
+        Kind::Postgres => {
+            r"SELECT value FROM (
             SELECT table_name || column_name || ordinal_position || data_type || is_nullable || coalesce(column_default, '')
                 AS value FROM information_schema.columns
                 WHERE table_schema = 'public' AND table_name NOT LIKE '\_\_%'
@@ -107,16 +123,35 @@ async fn definitions(database: &TestDatabase) -> Vec<Option<String>> {
             UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
                 WHERE conrelid::regclass::text NOT LIKE '\_\_%' AND connamespace = 'public'::regnamespace
           ) AS everything ORDER BY 1"
+        }
+        Kind::Mysql => {
+            r"SELECT table_name || column_name || ordinal_position || column_type || is_nullable || coalesce(collation_name, '')
+                || coalesce(column_default, '') || extra AS value FROM information_schema.columns
+                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%'
+              UNION ALL SELECT table_name || index_name || column_name FROM information_schema.statistics
+                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%' ORDER BY 1"
+        }
     };
     database.texts(sql).await
 }
 
+/// [`better_auths_tables`] on MySQL: no word about character sets.
+const BETTER_AUTHS_MYSQL: &str = r#"
+    create table "user" ("id" varchar(36) not null primary key, "name" varchar(255) not null, "email" varchar(255) not null unique, "emailVerified" boolean not null, "image" text, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "nickname" text);
+    create table "session" ("id" varchar(36) not null primary key, "expiresAt" timestamp(3) not null, "token" varchar(255) not null unique, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) not null, "ipAddress" text, "userAgent" text, "userId" varchar(36) not null, foreign key ("userId") references "user" ("id") on delete cascade);
+    create table "account" ("id" varchar(36) not null primary key, "accountId" text not null, "providerId" text not null, "userId" varchar(36) not null, "accessToken" text, "refreshToken" text, "idToken" text, "accessTokenExpiresAt" timestamp(3) null, "refreshTokenExpiresAt" timestamp(3) null, "scope" text, "password" text, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) not null, foreign key ("userId") references "user" ("id") on delete cascade);
+    create table "verification" ("id" varchar(36) not null primary key, "identifier" varchar(255) not null, "value" text not null, "expiresAt" timestamp(3) not null, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null);
+    create table "jwks" ("id" varchar(36) not null primary key, "publicKey" text not null, "privateKey" text not null, "createdAt" timestamp(3) not null, "expiresAt" timestamp(3) null, "alg" text, "crv" text);
+    create index "session_userId_idx" on "session" ("userId");
+    create index "account_userId_idx" on "account" ("userId");
+    create index "verification_identifier_idx" on "verification" ("identifier");"#;
+
 /// What Better Auth's own migration makes, with a column of the application's own in the user's table.
 fn better_auths_tables(database: &TestDatabase) -> String {
-    let (date, boolean, now) = if database.is_sqlite() {
-        ("date", "integer", "")
-    } else {
-        ("timestamptz", "boolean", " default CURRENT_TIMESTAMP")
+    let (date, boolean, now) = match database.kind() {
+        Kind::Sqlite => ("date", "integer", ""),
+        Kind::Postgres => ("timestamptz", "boolean", " default CURRENT_TIMESTAMP"),
+        Kind::Mysql => return BETTER_AUTHS_MYSQL.to_owned(),
     };
     format!(
         r#"create table "user" ("id" text not null primary key, "name" text not null, "email" text not null unique, "emailVerified" {boolean} not null, "image" text, "createdAt" {date}{now} not null, "updatedAt" {date}{now} not null, "nickname" text);

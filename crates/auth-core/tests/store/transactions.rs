@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_core::testing::{PASSWORD, TestApp, TestDatabase, TestRequest, get, post};
+use auth_core::testing::{Kind, PASSWORD, TestApp, TestDatabase, TestRequest, get, post};
 use serde_json::json;
 
 on_every_database!(
@@ -42,11 +42,17 @@ async fn a_password_change_that_fails_halfway_changes_nothing(database: TestData
     let hash = "SELECT password AS value FROM account";
     let before = app.database.text(hash).await;
     // The new session is refused by a trigger, after the password is replaced and the old sessions are gone.
-    let trigger = if app.database.is_sqlite() {
-        "CREATE TRIGGER refuse BEFORE INSERT ON session BEGIN SELECT RAISE(ABORT, 'refused'); END"
-    } else {
-        "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'refused'; END $$ LANGUAGE plpgsql;
-         CREATE TRIGGER refuse BEFORE INSERT ON session FOR EACH ROW EXECUTE FUNCTION refuse()"
+    let trigger = match app.database.kind() {
+        Kind::Sqlite => {
+            "CREATE TRIGGER refuse BEFORE INSERT ON session BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        }
+        Kind::Postgres => {
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'refused'; END $$ LANGUAGE plpgsql;
+             CREATE TRIGGER refuse BEFORE INSERT ON session FOR EACH ROW EXECUTE FUNCTION refuse()"
+        }
+        Kind::Mysql => {
+            "CREATE TRIGGER refuse BEFORE INSERT ON session FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'"
+        }
     };
     app.database.execute(trigger).await;
     let body =

@@ -1,5 +1,5 @@
 //! The server over HTTP: the real actix stack, one file for each feature. Every test runs on SQLite, and with
-//! the feature `test-postgres` on PostgreSQL too.
+//! the features `test-postgres` and `test-mysql` on PostgreSQL and MySQL too.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -18,6 +18,14 @@ macro_rules! on_every_database {
             $(#[actix_web::test]
             async fn $test() {
                 super::$test(crate::support::postgres()).await;
+            })+
+        }
+
+        #[cfg(feature = "test-mysql")]
+        mod mysql {
+            $(#[actix_web::test]
+            async fn $test() {
+                super::$test(crate::support::mysql()).await;
             })+
         }
     };

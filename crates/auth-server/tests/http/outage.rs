@@ -7,11 +7,21 @@ use crate::support::{Server, assert_refused};
 
 on_every_database!(a_table_that_is_gone_fails_without_telling);
 
-/// PostgreSQL only: SQLite has no server that could go away.
+// SQLite has no server that could go away.
 #[cfg(feature = "test-postgres")]
 #[actix_web::test]
-async fn a_lost_database_is_no_lost_session() {
-    let database = crate::support::postgres();
+async fn a_lost_postgres_is_no_lost_session() {
+    a_lost_database_is_no_lost_session(crate::support::postgres()).await;
+}
+
+#[cfg(feature = "test-mysql")]
+#[actix_web::test]
+async fn a_lost_mysql_is_no_lost_session() {
+    a_lost_database_is_no_lost_session(crate::support::mysql()).await;
+}
+
+#[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
+async fn a_lost_database_is_no_lost_session(database: TestDatabase) {
     let server = Server::with(database, json!({ "database": { "acquireTimeout": 1 } })).await;
     let ada = server.sign_up("Ada").await;
     server.database.go_away();

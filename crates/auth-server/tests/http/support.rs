@@ -113,12 +113,23 @@ pub(crate) async fn exchange(address: SocketAddr, bytes: impl Into<Vec<u8>>) -> 
 /// A database on the server that `TEST_POSTGRES_URL` names.
 #[cfg(feature = "test-postgres")]
 pub(crate) fn postgres() -> TestDatabase {
-    #[expect(clippy::disallowed_methods, reason = "tests find their PostgreSQL through the environment")]
-    let url = std::env::var("TEST_POSTGRES_URL");
-    let url = url.unwrap_or_else(|_| {
-        panic!("TEST_POSTGRES_URL is not set: run the tests by `make test`, or below scripts/with-pg.sh")
-    });
-    TestDatabase::postgres(&url)
+    TestDatabase::postgres(&server_url("TEST_POSTGRES_URL"))
+}
+
+/// A database on the server that `TEST_MYSQL_URL` names.
+#[cfg(feature = "test-mysql")]
+pub(crate) fn mysql() -> TestDatabase {
+    TestDatabase::mysql(&server_url("TEST_MYSQL_URL"))
+}
+
+#[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
+#[expect(clippy::disallowed_methods, reason = "tests find their servers through the environment")]
+fn server_url(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: run the tests by `make test`, or below scripts/with-pg.sh and with-mysql.sh"
+        )
+    })
 }
 
 /// Checks status, code, message and error id of a refusal.
