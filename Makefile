@@ -105,4 +105,4 @@ bench: ## Requests per second beside Better Auth on Node, on one PostgreSQL
 
 clean: ## Remove everything that was built or installed here; ./data stays
 	cargo clean
-	rm -rf compat/node_modules compat/python/.venv
+	rm -rf compat/node_modules compat/browser/node_modules compat/python/.venv

@@ -18,7 +18,6 @@ const NOT_BUILT = {
   verification: "one-time values: they come with mail and providers",
   rateLimit: "rate limits",
   cors: "the CORS layer",
-  secrets: "versioned secrets",
   dynamicBaseURL: "a base URL by request",
   "advanced.crossSubDomainCookies": "cookies for a whole domain",
   "advanced.defaultCookieAttributes": "cookie attributes by setting",
@@ -56,6 +55,7 @@ export function translate(profile) {
   settings.advanced = {
     ...settings.advanced,
     upstreamExact: true,
+    acceptOlderCookieSecrets: false,
     ipAddress: { ...settings.advanced?.ipAddress, source: "headers" },
   };
   return settings;

@@ -5,13 +5,19 @@
 #
 # DIR holds matrix.mjs. Without arguments: the scenarios that the server has features for. Every failing step has to be
 # explained in compat/differences.toml, and what that file explains has to fail.
-# AUTH_SERVER_BIN replaces the binary; CONFORM_PORT (default 4310) is the first of three ports.
+# AUTH_SERVER_BIN replaces the binary; CONFORM_PORT (default 4310) is the first of three ports; CONFORM_DATABASE is postgres
+# (the default) or sqlite: the runner looks into it through compat/conform-db, which stands in for its PostgreSQL driver.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 [ -f "${CONFORM_DIR:-}/matrix.mjs" ] \
   || { echo "conform.sh: CONFORM_DIR has to name a directory with a conformance runner's matrix.mjs" >&2; exit 2; }
-[ -n "${TEST_POSTGRES_URL:-}" ] || exec scripts/with-pg.sh "$0" "$@"
+database=${CONFORM_DATABASE:-postgres}
+case $database in
+  postgres) [ -n "${TEST_POSTGRES_URL:-}" ] || exec scripts/with-pg.sh "$0" "$@" ;;
+  sqlite) ;;
+  *) echo "conform.sh: CONFORM_DATABASE has to be postgres or sqlite, not $database" >&2; exit 2 ;;
+esac
 
 built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf-origin request-bodies update-user)
 whole=secure,jwt-rs256
@@ -34,8 +40,19 @@ export TMPDIR=$PWD/$work/settings
 rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 
+admin=${TEST_POSTGRES_URL:-}
+admin=${admin%/*}
+if [ "$database" != postgres ]; then
+  mkdir -p "$work/runner/node_modules"
+  cp -r compat/conform-db "$work/runner/node_modules/pg"
+fi
+if [ "$database" = sqlite ]; then
+  mkdir -p "$TMPDIR/sqlite"
+  admin=sqlite:$TMPDIR/sqlite
+fi
+
 matrix() {
-  node "$work/runner/matrix.mjs" --spawn "exec '$PWD/compat/conform-server'" --pg "${TEST_POSTGRES_URL%/*}" \
+  node "$work/runner/matrix.mjs" --spawn "exec '$PWD/compat/conform-server'" --pg "$admin" \
     --port "${CONFORM_PORT:-4310}" -v "$@" || true
 }
 

@@ -32,6 +32,10 @@ compat() {
   node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs
   say "Node: the example page's proxy and token keeping"
   (cd examples/web && npm ci --silent && npm test)
+  say "Chromium: the official client's useSession in React, Vue and Svelte"
+  scripts/chromium.sh >/dev/null
+  npm ci --prefix compat/browser --silent
+  node --test --test-reporter=spec compat/browser/*.test.mjs
   say "Python: PyJWT"
   compat/python/.venv/bin/python -m pytest -q -p no:cacheprovider compat/python
 }

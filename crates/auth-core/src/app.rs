@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_jose::{Clock, Entropy, Secret};
+use auth_jose::{Clock, Entropy};
 
 use crate::config::Config;
 use crate::crypto::password::PasswordHasher;
+use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
@@ -60,13 +61,13 @@ pub enum BuildError {
 }
 
 impl Shared {
-    /// Builds the parts from a configuration, whose secret is `secret`.
+    /// Builds the parts from a configuration, whose secrets are `secrets`.
     ///
     /// # Errors
     /// When two features claim one path or no thread can be started.
     pub fn new(
         config: Config,
-        secret: &Secret<String>,
+        secrets: &Secrets,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, BuildError> {
@@ -80,9 +81,9 @@ impl Shared {
             router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
             hasher: PasswordHasher::new(password, entropy.clone())
                 .map_err(|error| BuildError::Hasher(error.to_string()))?,
-            signer: CookieSigner::new(secret),
+            signer: secrets.cookie_signer(config.cookies.accept_older_secrets),
             cookies: CookieNames::new(&config.cookies),
-            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secret)),
+            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secrets)),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
             hooks,

@@ -38,7 +38,7 @@ fn nothing_is_needed_in_development() {
     assert_eq!((config.session.expires_in, config.session.update_age), (604_800, 86_400));
     assert_eq!(config.jwt.expires_in, 900);
     assert!(config.origins.is_trusted_origin("http://127.0.0.1:3000"));
-    assert!(config.secret.is_none());
+    assert!(config.secrets.is_none());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_value_can_come_from_a_file() {
     let path = "/run/secrets/auth";
     let secret = format!("{SECRET}\n");
     let config = load(&[("BETTER_AUTH_SECRET_FILE", path)], &[(path, &secret)]).unwrap();
-    assert_eq!(config.secret.unwrap().expose(), SECRET);
+    assert_eq!(config.secrets.unwrap().current().expose(), SECRET);
     let missing = problems(&[("BETTER_AUTH_SECRET_FILE", "/nowhere")], &[]);
     assert!(missing[0].starts_with("BETTER_AUTH_SECRET_FILE: cannot read /nowhere"), "{missing:?}");
     let both = problems(&[("PORT", "1"), ("PORT_FILE", path)], &[(path, "2")]);
@@ -153,6 +153,65 @@ fn production_needs_a_strong_secret_and_an_https_address() {
     assert!(plain[0].starts_with("BETTER_AUTH_URL: must be https"), "{plain:?}");
     for base in ["https://auth.example.com", "http://127.0.0.1:3000", "http://localhost"] {
         assert!(load(&[production, secret, ("BETTER_AUTH_URL", base)], &[]).is_ok(), "{base}");
+    }
+}
+
+#[test]
+fn numbered_secrets_come_from_the_file_or_the_environment() {
+    let (one, two) = (format!("{SECRET}-1"), format!("{SECRET}-2"));
+    let file = format!(
+        "secret = '{SECRET}'\n[[secrets]]\nversion = 2\nvalue = '{two}'\n[[secrets]]\nversion = 1\nvalue = '{one}'"
+    );
+    let versions = |config: Config| {
+        let secrets = config.secrets.unwrap();
+        secrets.all().map(|secret| (secret.version, secret.value.expose().clone())).collect::<Vec<_>>()
+    };
+    let expected = [(Some(2), two.clone()), (Some(1), one.clone()), (None, SECRET.to_owned())];
+    assert_eq!(versions(load(&[], &[("auth.toml", &file)]).unwrap()), expected);
+    let text = format!("2:{two}, 1:{one}");
+    let env = [("BETTER_AUTH_SECRETS", text.as_str()), ("BETTER_AUTH_SECRET", SECRET)];
+    assert_eq!(versions(load(&env, &[]).unwrap()), expected);
+    let override_all = [("BETTER_AUTH_SECRETS", text.as_str())];
+    let file = format!("[[secrets]]\nversion = 9\nvalue = '{SECRET}'");
+    assert_eq!(versions(load(&override_all, &[("auth.toml", &file)]).unwrap()), &expected[..2]);
+    let production =
+        [("NODE_ENV", "production"), ("BETTER_AUTH_URL", "https://auth.example.com"), override_all[0]];
+    assert!(load(&production, &[]).is_ok(), "no further secret is needed");
+}
+
+#[test]
+fn wrong_numbered_secrets_are_named_and_not_shown() {
+    for (text, expected) in [
+        (
+            SECRET.to_owned(),
+            "BETTER_AUTH_SECRETS: expected VERSION:SECRET,VERSION:SECRET, the current one first",
+        ),
+        (format!("-1:{SECRET}"), "BETTER_AUTH_SECRETS: expected VERSION:SECRET"),
+        (format!("x:{SECRET}"), "BETTER_AUTH_SECRETS: expected VERSION:SECRET"),
+        (format!("1:{SECRET},1:{SECRET}"), "BETTER_AUTH_SECRETS: has version 1 twice"),
+        ("1:short".to_owned(), "BETTER_AUTH_SECRETS: is too short"),
+        ("1:".to_owned(), "BETTER_AUTH_SECRETS: is too short"),
+    ] {
+        let found = problems(&[("BETTER_AUTH_SECRETS", text.as_str())], &[]);
+        assert!(found[0].starts_with(expected), "{found:?}");
+        assert!(!found.join(" ").contains(SECRET), "{found:?}");
+    }
+    for (file, expected) in [
+        (format!("[[secrets]]\nvalue = '{SECRET}'"), "secrets[0].version: is required"),
+        ("[[secrets]]\nversion = 1".to_owned(), "secrets[0].value: is required"),
+        ("[[secrets]]\nversion = 1\nvalue = 'short'".to_owned(), "secrets[0].value: is too short"),
+        (
+            format!("[[secrets]]\nversion = -1\nvalue = '{SECRET}'"),
+            "secrets[0].version: expected a whole number",
+        ),
+        (
+            format!("[[secrets]]\nversion = 1\nvalue = '{SECRET}'\nsecret = 1"),
+            "secrets[0].secret: is not a setting",
+        ),
+    ] {
+        let found = problems(&[], &[("auth.toml", &file)]);
+        assert!(found[0].starts_with(expected), "{found:?}");
+        assert!(!found.join(" ").contains(SECRET), "{found:?}");
     }
 }
 

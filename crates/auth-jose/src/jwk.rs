@@ -46,13 +46,17 @@ pub enum JwkError {
     UseMismatch,
 }
 
-/// A public key that passed every check.
+/// A public key that passed every check. Equal to another when kid, `alg` and key are the same.
 #[derive(Clone)]
 pub struct PublicKey {
     kid: Option<String>,
     alg: Option<Algorithm>,
     material: Material,
+    jwk: Map<String, Value>,
 }
+
+/// What of a JWK matters here: [`PublicKey::jwk`] has these and no others.
+const MEMBERS: [&str; 8] = ["kid", "alg", "kty", "crv", "x", "y", "n", "e"];
 
 #[derive(Clone)]
 enum Material {
@@ -78,7 +82,15 @@ impl PublicKey {
             Some(Ok(alg)) if material.key_for(alg).is_some() => Some(alg),
             Some(_) => return Err(JwkError::AlgorithmMismatch),
         };
-        Ok(Self { kid, alg, material })
+        let member = |name: &&str| Some(((*name).to_owned(), jwk.get(*name)?.clone()));
+        let jwk = MEMBERS.iter().filter_map(member).collect();
+        Ok(Self { kid, alg, material, jwk })
+    }
+
+    /// The key as a JWK: `kid` and `alg` if it has them, and the members of its key type.
+    #[must_use]
+    pub fn jwk(&self) -> &Map<String, Value> {
+        &self.jwk
     }
 
     /// The name it is published under.
@@ -93,11 +105,26 @@ impl PublicKey {
         self.alg.is_none_or(|own| own == alg) && self.material.key_for(alg).is_some()
     }
 
+    /// Whether `other` is this key, under whatever `kid` and `alg`.
+    #[must_use]
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        thumbprint(&self.jwk) == thumbprint(&other.jwk)
+    }
+
     pub(crate) fn verifies(&self, alg: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.fits(alg)
             && self.material.key_for(alg).is_some_and(|key| key.verify_sig(message, signature).is_ok())
     }
 }
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        // base64url is read strictly, so one key has one text.
+        self.jwk == other.jwk
+    }
+}
+
+impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

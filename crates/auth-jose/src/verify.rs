@@ -8,6 +8,9 @@ mod claims;
 mod error;
 mod policy;
 
+use std::any::Any;
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -16,14 +19,19 @@ pub use self::policy::{Policy, PolicyError};
 use crate::jws::Compact;
 use crate::{Algorithm, JwkSet, PublicKey, Timestamp};
 
-/// Claims whose signature, issuer, audience, times and type were checked. Only [`verify`] makes one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verified<C = Map<String, Value>> {
+/// Claims whose signature, issuer, audience, times and type were checked. Only [`verify`] makes one. Cheap
+/// to clone: all clones share the claims.
+#[derive(Debug, PartialEq)]
+pub struct Verified<C = Map<String, Value>>(Arc<Inner<C>>);
+
+#[derive(Debug, PartialEq)]
+struct Inner<C> {
     claims: C,
     raw: Map<String, Value>,
     algorithm: Algorithm,
     kid: Option<String>,
     subject: String,
+    issued_at: Option<Timestamp>,
     expires_at: Timestamp,
 }
 
@@ -31,43 +39,72 @@ impl<C> Verified<C> {
     /// The claims in the form that was asked for.
     #[must_use]
     pub fn claims(&self) -> &C {
-        &self.claims
+        &self.0.claims
     }
 
-    /// The claims, without the proof that they were verified.
+    /// The claims, without the proof that they were verified; copied while a clone of this is alive.
     #[must_use]
-    pub fn into_claims(self) -> C {
-        self.claims
+    pub fn into_claims(self) -> C
+    where
+        C: Clone,
+    {
+        Arc::try_unwrap(self.0).map_or_else(|shared| shared.claims.clone(), |inner| inner.claims)
     }
 
     /// Every claim as the token has it.
     #[must_use]
     pub fn raw_claims(&self) -> &Map<String, Value> {
-        &self.raw
+        &self.0.raw
     }
 
     /// `sub`: never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.0.subject
+    }
+
+    /// `iat`: when the token was made.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.0.issued_at
     }
 
     /// When the token ends, leeway not counted.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.expires_at
+        self.0.expires_at
     }
 
     /// What it was signed with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.0.algorithm
     }
 
     /// The `kid` of its header.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.0.kid.as_deref()
+    }
+}
+
+impl<C: Send + Sync + 'static> Verified<C> {
+    /// This without its type, for caches of several types. What was verified stays with it.
+    #[must_use]
+    pub fn into_any(self) -> Arc<dyn Any + Send + Sync> {
+        self.0
+    }
+
+    /// Reads back [`Verified::into_any`]; nothing when that was of another type.
+    #[must_use]
+    pub fn from_any(any: Arc<dyn Any + Send + Sync>) -> Option<Self> {
+        any.downcast().ok().map(Self)
+    }
+}
+
+impl<C> Clone for Verified<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -99,8 +136,8 @@ pub fn verify<C: DeserializeOwned>(
     let checked = claims::check(policy, &raw, now)?;
     let Ok(claims) = C::deserialize(&raw) else { return Err(VerifyError::ClaimsUnreadable) };
     let kid = kid.map(str::to_owned);
-    let claims::Checked { subject, expires_at } = checked;
-    Ok(Verified { claims, raw, algorithm, kid, subject, expires_at })
+    let claims::Checked { subject, issued_at, expires_at } = checked;
+    Ok(Verified(Arc::new(Inner { claims, raw, algorithm, kid, subject, issued_at, expires_at })))
 }
 
 /// The `kid` that a token claims to be signed under, to choose among key sets. Whoever made the token

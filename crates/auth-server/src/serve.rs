@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use actix_web::HttpServer;
 use auth_core::app::{App, Shared};
 use auth_core::config::Config;
+use auth_core::crypto::secrets::Secrets;
 use auth_core::store::Store;
 use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
-use auth_jose::{OsEntropy, Secret, SystemClock};
+use auth_jose::{OsEntropy, SystemClock};
 
 use crate::mount;
 use crate::signals::Signals;
@@ -22,8 +23,8 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A sentence that says why the server cannot start.
-pub fn run(config: Config, secret: &Secret<String>) -> Result<ExitCode, String> {
-    let shared = Shared::new(config, secret, Arc::new(SystemClock), Arc::new(OsEntropy))
+pub fn run(config: Config, secrets: &Secrets) -> Result<ExitCode, String> {
+    let shared = Shared::new(config, secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
     let shared = Arc::new(shared);
     runtime()?.block_on(prepare(&shared))?;

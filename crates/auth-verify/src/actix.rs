@@ -78,7 +78,7 @@ impl ResponseError for Rejection {
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
 
-impl<C: DeserializeOwned + 'static> FromRequest for Authenticated<C> {
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for Authenticated<C> {
     type Error = actix_web::Error;
     type Future = Extraction<Self>;
 
@@ -88,7 +88,7 @@ impl<C: DeserializeOwned + 'static> FromRequest for Authenticated<C> {
     }
 }
 
-impl<C: DeserializeOwned + 'static> FromRequest for MaybeAuthenticated<C> {
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for MaybeAuthenticated<C> {
     type Error = actix_web::Error;
     type Future = Extraction<Self>;
 
@@ -103,7 +103,7 @@ impl<C: DeserializeOwned + 'static> FromRequest for MaybeAuthenticated<C> {
     }
 }
 
-async fn authenticate<C: DeserializeOwned>(
+async fn authenticate<C: DeserializeOwned + Send + Sync + 'static>(
     request: &HttpRequest,
 ) -> Result<Authenticated<C>, actix_web::Error> {
     let shared = request.app_data::<web::Data<Verifier>>().map(web::Data::get_ref);

@@ -1,12 +1,15 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use auth_jose::{Algorithm, Clock, Policy, PolicyError, SystemClock};
+use auth_jose::{Algorithm, Clock, Entropy, OsEntropy, Policy, PolicyError, SystemClock};
 use url::{Host, Url};
 
 use crate::Verifier;
 use crate::fetch::Fetcher;
+use crate::snapshot::SnapshotFile;
 use crate::source::KeySource;
+use crate::timeline::Timeline;
 
 /// Why a verifier cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,18 +34,25 @@ pub struct VerifierBuilder {
     policy: Result<Policy, PolicyError>,
     jwks_url: String,
     max_stale_seconds: u32,
+    cached_tokens: usize,
+    snapshot_file: Option<PathBuf>,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 const DAY_SECONDS: u32 = 24 * 60 * 60;
+const CACHED_TOKENS: usize = 10_000;
 
 impl VerifierBuilder {
     pub(crate) fn new(issuer: &str, audience: &str, jwks_url: &str) -> Self {
         Self {
-            policy: Policy::new(issuer, audience),
+            policy: Policy::new(issuer, audience).map(|policy| policy.with_required_claims(&["iat"])),
             jwks_url: jwks_url.to_owned(),
             max_stale_seconds: DAY_SECONDS,
+            cached_tokens: CACHED_TOKENS,
+            snapshot_file: None,
             clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
         }
     }
 
@@ -72,6 +82,42 @@ impl VerifierBuilder {
         self
     }
 
+    /// Which claims a token needs besides `iss`, `aud`, `sub` and `exp`. Default: `iat`.
+    #[must_use]
+    pub fn required_claims(self, claims: &[&'static str]) -> Self {
+        self.with(|policy| Ok(policy.with_required_claims(claims)))
+    }
+
+    /// Refuses tokens that were issued longer ago, whatever their `exp`; requires `iat`. Default: no limit.
+    #[must_use]
+    pub fn max_age_seconds(self, seconds: u32) -> Self {
+        self.with(|policy| Ok(policy.with_max_age_seconds(seconds)))
+    }
+
+    /// How many verified tokens are kept, so that each is verified once. Default: 10,000; 0 keeps none.
+    /// An entry ends with its token, with a change of the issuer's keys and with a revocation.
+    #[must_use]
+    pub fn cached_tokens(mut self, count: usize) -> Self {
+        self.cached_tokens = count;
+        self
+    }
+
+    /// Keeps the last good key set in a file, so that a process which starts while the issuer is away can
+    /// verify; [`VerifierBuilder::max_stale_seconds`] counts from when the set was fetched. Whoever can
+    /// write to the file or its folder decides whose tokens are accepted. Default: none.
+    #[must_use]
+    pub fn snapshot_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.snapshot_file = Some(path.into());
+        self
+    }
+
+    /// Where the randomness comes from that spreads the requests for keys. Default: the system.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
     /// Where the time comes from. Default: the system.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -79,7 +125,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// The verifier. Nothing is fetched before the first token.
+    /// The verifier. Nothing is fetched before the first token, unless a snapshot is past its time.
     ///
     /// # Errors
     /// The first setting that is refused.
@@ -87,8 +133,11 @@ impl VerifierBuilder {
         let policy = self.policy?;
         let url = parse_jwks_url(&self.jwks_url)?;
         let fetcher = Fetcher::new(url)?;
-        let source = KeySource::new(fetcher, Arc::clone(&self.clock), self.max_stale_seconds);
-        Ok(Verifier::from_parts(policy, source, self.clock))
+        let timeline = Arc::new(Timeline::new(self.clock));
+        let snapshot = self.snapshot_file.map(SnapshotFile::new);
+        let clock = Arc::clone(&timeline);
+        let source = KeySource::new(fetcher, clock, self.entropy, snapshot, self.max_stale_seconds);
+        Ok(Verifier::from_parts(policy, source, timeline, self.cached_tokens))
     }
 
     fn with(mut self, change: impl FnOnce(Policy) -> Result<Policy, PolicyError>) -> Self {

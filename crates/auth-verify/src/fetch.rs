@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use auth_jose::{JwkSet, JwkSetError};
-use reqwest::header::{CACHE_CONTROL, HeaderMap};
+use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, redirect};
 use url::Url;
 
 use crate::ConfigError;
+use crate::cache_control::ttl_seconds;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-const MAX_BODY_BYTES: usize = 64 * 1024;
-const DEFAULT_TTL_SECONDS: u32 = 10 * 60;
-const MIN_TTL_SECONDS: u32 = 30;
-const MAX_TTL_SECONDS: u32 = 60 * 60;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Longer entity tags are not sent back.
+const MAX_ETAG_BYTES: usize = 256;
 
 /// Why an answer gave no keys.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +30,22 @@ pub(crate) enum FetchError {
     Transport(#[from] reqwest::Error),
 }
 
-/// Keys and how long the issuer allows to keep them.
+/// What to ask for.
+#[derive(Clone, Debug)]
+pub(crate) enum Question {
+    /// The set, unless it is still the one with this entity tag.
+    Changed(Option<HeaderValue>),
+    /// The set as it is now: no cache on the way may answer.
+    Now,
+}
+
+/// What was answered.
 #[derive(Debug)]
-pub(crate) struct Fetched {
-    pub(crate) keys: JwkSet,
-    pub(crate) ttl_seconds: u32,
+pub(crate) enum Answer {
+    /// The set that was asked about has not changed. Its new lifetime, if the answer names one.
+    Same { ttl_seconds: Option<u32> },
+    /// A set, and how long the issuer allows to keep it.
+    Set { keys: JwkSet, etag: Option<HeaderValue>, ttl_seconds: u32 },
 }
 
 pub(crate) struct Fetcher {
@@ -56,6 +67,8 @@ impl Fetcher {
             .no_brotli()
             .no_zstd()
             .no_deflate()
+            // A kept connection would live on the runtime that made it, which may be gone by the next time.
+            .pool_max_idle_per_host(0)
             .user_agent(concat!("auth-verify/", env!("CARGO_PKG_VERSION")))
             .build();
         match client {
@@ -64,17 +77,27 @@ impl Fetcher {
         }
     }
 
-    /// The address, as a name for the set.
     pub(crate) fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    pub(crate) async fn fetch(&self) -> Result<Fetched, FetchError> {
-        let mut response = self.client.get(self.url.clone()).send().await?;
+    pub(crate) async fn fetch(&self, question: Question) -> Result<Answer, FetchError> {
+        let request = self.client.get(self.url.clone());
+        let (request, is_conditional) = match question {
+            Question::Changed(Some(etag)) => (request.header(IF_NONE_MATCH, etag), true),
+            Question::Changed(None) => (request, false),
+            Question::Now => (request.header(CACHE_CONTROL, "no-cache"), false),
+        };
+        let mut response = request.send().await?;
+        if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
+            let has_lifetime = response.headers().contains_key(CACHE_CONTROL);
+            return Ok(Answer::Same { ttl_seconds: has_lifetime.then(|| ttl_of(response.headers())) });
+        }
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
-        let ttl_seconds = ttl_seconds(response.headers());
+        let ttl_seconds = ttl_of(response.headers());
+        let etag = response.headers().get(ETAG).filter(|etag| etag.len() <= MAX_ETAG_BYTES).cloned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
@@ -82,62 +105,16 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
-        let keys = JwkSet::parse(&body)?;
-        if keys.is_empty() {
-            return Err(FetchError::NoUsableKey { skipped: keys.skipped() });
-        }
-        Ok(Fetched { keys, ttl_seconds })
+        Ok(Answer::Set { keys: usable_keys(&body)?, etag, ttl_seconds })
     }
 }
 
-/// `max-age` within bounds: an issuer can neither make us ask for every token nor keep a removed key
-/// alive for longer than an hour.
-fn ttl_seconds(headers: &HeaderMap) -> u32 {
-    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let directives =
-        values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase());
-    let mut ttl = DEFAULT_TTL_SECONDS;
-    for directive in directives {
-        if directive == "no-store" || directive == "no-cache" {
-            return MIN_TTL_SECONDS;
-        }
-        let age = directive.strip_prefix("max-age=").map(|age| age.trim_matches('"'));
-        if let Some(age) = age.filter(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()))
-        {
-            // Digits alone that do not fit are simply a long time.
-            ttl = age.parse().unwrap_or(u32::MAX);
-        }
-    }
-    ttl.clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS)
+/// The set in `document`, which has to hold a key to verify with.
+pub(crate) fn usable_keys(document: &[u8]) -> Result<JwkSet, FetchError> {
+    let keys = JwkSet::parse(document)?;
+    if keys.is_empty() { Err(FetchError::NoUsableKey { skipped: keys.skipped() }) } else { Ok(keys) }
 }
 
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn keeps_the_lifetime_within_bounds() {
-        for (value, expected) in [
-            ("max-age=300", 300),
-            ("public, Max-Age=300, must-revalidate", 300),
-            ("max-age=\"300\"", 300),
-            ("max-age=0", 30),
-            ("max-age=3", 30),
-            ("max-age=86400", 3600),
-            ("max-age=99999999999999999999", 3600),
-            ("max-age=-1", 600),
-            ("max-age=", 600),
-            ("max-age=ten", 600),
-            ("s-maxage=300", 600),
-            ("no-store, max-age=300", 30),
-            ("no-cache", 30),
-            ("", 600),
-        ] {
-            let headers = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(value))]);
-            assert_eq!(ttl_seconds(&headers), expected, "{value}");
-        }
-        assert_eq!(ttl_seconds(&HeaderMap::new()), 600);
-    }
+fn ttl_of(headers: &HeaderMap) -> u32 {
+    ttl_seconds(headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::as_bytes))
 }

@@ -20,21 +20,33 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+mod cache_control;
 mod claims;
 mod config;
 mod fetch;
+mod flight;
 mod metrics;
+mod refresh;
+mod revocation;
+mod snapshot;
 mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timeline;
+mod token_cache;
+mod unknown;
 mod verifier;
 
 pub use auth_jose::bearer::Refusal;
-pub use auth_jose::{Algorithm, VerifyError};
+pub use auth_jose::{Algorithm, Clock, Entropy, Timestamp, VerifyError};
+
+#[doc(hidden)]
+pub use self::cache_control::ttl_seconds;
 
 pub use self::claims::{HasRoles, UserClaims};
 pub use self::config::{ConfigError, VerifierBuilder};
-pub use self::metrics::Metrics;
+pub use self::metrics::{Metrics, Refusals};
+pub use self::revocation::Revocation;
 pub use self::verifier::Verifier;
 
 /// A token's claims after every check. Only [`Verifier::verify`] makes one.

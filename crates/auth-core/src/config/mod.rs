@@ -9,13 +9,13 @@ mod jwt;
 mod mail;
 mod origin;
 mod reader;
+mod secrets;
 mod server;
 mod session;
 mod settings;
 mod types;
 
-use auth_jose::Secret;
-
+use crate::crypto::secrets::Secrets;
 use crate::wire::client_ip::ClientIpRules;
 use crate::wire::origin::TrustedOrigins;
 
@@ -42,8 +42,8 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// The path under which endpoints are served: starts with `/`, ends without.
     pub base_path: String,
-    /// The secret, unless development still has to make one.
-    pub secret: Option<Secret<String>>,
+    /// The secrets, unless development still has to make one.
+    pub secrets: Option<Secrets>,
     /// Origins that requests and redirects may name.
     pub origins: TrustedOrigins,
     /// Endpoint paths that are switched off.
@@ -98,7 +98,7 @@ impl Config {
         let config = Self {
             production,
             base_path: origin::base_path(&mut r, &base_url),
-            secret: origin::secret(&mut r, production),
+            secrets: secrets::read(&mut r, production),
             origins: origin::trusted_origins(&mut r, &base_url, production, server.port),
             disabled_paths: r.list("disabledPaths").unwrap_or_default(),
             plugins: plugins(&mut r),

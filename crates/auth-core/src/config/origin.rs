@@ -1,6 +1,4 @@
-//! Where the server is, whom it trusts, and how it knows its clients: `baseURL`, `secret`, `trustedOrigins`, `advanced`.
-
-use auth_jose::Secret;
+//! Where the server is, whom it trusts, and how it knows its clients: `baseURL`, `trustedOrigins`, `advanced`.
 
 use super::BaseUrl;
 use super::reader::Reader;
@@ -53,33 +51,6 @@ pub(super) fn base_path(r: &mut Reader, base_url: &BaseUrl) -> String {
         r.refuse("basePath", "expected a path such as /api/auth");
     }
     path
-}
-
-/// Secrets that stand in documentation and examples; anybody can look them up.
-const KNOWN_SECRETS: [&str; 3] = [
-    "better-auth-secret-12345678901234567890",
-    "better-auth-secret-123456789",
-    "your-secret-key-at-least-32-characters",
-];
-
-pub(super) fn secret(r: &mut Reader, production: bool) -> Option<Secret<String>> {
-    const HOW: &str = "make one with: auth-server gen-secret";
-    let Some(secret) = r.secret("secret") else {
-        if production && !r.is_set("secret") {
-            r.refuse("secret", format!("is required in production; {HOW}"));
-        }
-        return None;
-    };
-    let text = secret.expose();
-    let distinct = text.chars().collect::<std::collections::BTreeSet<_>>().len();
-    if text.chars().count() < 32 {
-        r.refuse("secret", format!("is too short, expected 32 characters or more; {HOW}"));
-    } else if production && KNOWN_SECRETS.contains(&text.as_str()) {
-        r.refuse("secret", format!("is a well-known example; {HOW}"));
-    } else if production && distinct < 10 {
-        r.refuse("secret", format!("is easy to guess, it has only {distinct} different characters; {HOW}"));
-    }
-    Some(secret)
 }
 
 pub(super) fn trusted_origins(

@@ -208,15 +208,12 @@ impl Reader {
 
     /// The names of a map's entries, or the numbers of a list's, in the order of the file. `entry` is the
     /// part of the settings' keys that stands for one entry: `user.additionalFields.<name>`, `secrets[]`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the first setting that is a map"))]
     pub(crate) fn names(&mut self, entry: &'static str) -> Vec<String> {
         let found = self.entries.iter().filter(|key| key.pattern == entry);
         let names: Vec<String> = found.filter_map(|key| key.names.last().cloned()).collect();
-        if names.is_empty() {
-            // Nothing will ask for the entries' settings.
-            let inner = self.settings.iter().map(|setting| setting.key);
-            self.asked.extend(inner.filter(|key| key.starts_with(entry)));
-        }
+        // Without entries nothing asks for their settings.
+        let inner = self.settings.iter().map(|setting| setting.key);
+        self.asked.extend(inner.filter(|key| key.starts_with(entry)));
         names
     }
 

@@ -23,6 +23,8 @@ pub struct CookieConfig {
     pub secure: bool,
     /// The first part of every name.
     pub prefix: String,
+    /// Cookies that an older secret signed are good.
+    pub accept_older_secrets: bool,
 }
 
 /// Reads `session`.
@@ -38,7 +40,8 @@ pub(super) fn session(r: &mut Reader) -> SessionConfig {
 /// Reads the cookie settings of `advanced`.
 pub(super) fn cookies(r: &mut Reader, base_url: &BaseUrl) -> CookieConfig {
     let secure = r.boolean("advanced.useSecureCookies", base_url.is_https());
-    CookieConfig { secure, prefix: cookie_prefix(r) }
+    let accept_older_secrets = r.boolean("advanced.acceptOlderCookieSecrets", true);
+    CookieConfig { secure, prefix: cookie_prefix(r), accept_older_secrets }
 }
 
 fn cookie_prefix(r: &mut Reader) -> String {

@@ -84,8 +84,23 @@ pub const SETTINGS: &[Setting] = &[
         Some("BETTER_AUTH_SECRET"),
         Secret,
         "development: made at the first start, kept beside the database",
-        "Signs cookies and encrypts private keys. Make one with `auth-server gen-secret`. Required in production.",
+        "Signs cookies and encrypts private keys. Make one with `auth-server gen-secret`. Required in production, unless there are `secrets`.",
     ),
+    setting(
+        "secrets",
+        Some("BETTER_AUTH_SECRETS"),
+        Secret,
+        "none",
+        "Numbered secrets, so that one can be replaced without signing anybody out: `2:NEW,1:OLD`, the current one first; in the file a list. `secret` then is the one from before there were numbers.",
+    ),
+    setting(
+        "secrets[].version",
+        None,
+        Integer,
+        "none",
+        "The secret's number; the first entry is the current one.",
+    ),
+    setting("secrets[].value", None, Secret, "none", "The secret."),
     setting(
         "trustedOrigins",
         Some("BETTER_AUTH_TRUSTED_ORIGINS"),
@@ -257,6 +272,13 @@ pub const SETTINGS: &[Setting] = &[
         "`Secure` cookies with the `__Secure-` prefix.",
     ),
     setting("advanced.cookiePrefix", None, Text, "better-auth", "The first part of every cookie name."),
+    setting(
+        "advanced.acceptOlderCookieSecrets",
+        None,
+        Boolean,
+        "true",
+        "Cookies that an older one of `secrets`, or `secret` beside them, signed are good. Off: the current secret only, as upstream; for when an older one has leaked.",
+    ),
     setting(
         "advanced.disableCSRFCheck",
         None,

@@ -3,6 +3,7 @@
 
 pub mod password;
 pub mod random;
+pub mod secrets;
 pub mod signed;
 pub mod symmetric;
 

@@ -17,9 +17,13 @@ const SIGNATURE_LENGTH: usize = 44;
 /// SHA-256's block, to which HMAC brings every key.
 const BLOCK_LENGTH: usize = 64;
 
-/// Signs and opens cookie values with a key prepared once.
+/// Signs and opens cookie values with keys prepared once.
 #[derive(Clone)]
-pub struct CookieSigner(Hmac<Sha256>);
+pub struct CookieSigner {
+    key: Hmac<Sha256>,
+    /// Keys whose signatures are good too.
+    older: Vec<Hmac<Sha256>>,
+}
 
 impl CookieSigner {
     /// A signer whose key is the secret's UTF-8 bytes.
@@ -38,13 +42,20 @@ impl CookieSigner {
         for (to, from) in block.iter_mut().zip(key) {
             *to = *from;
         }
-        Self(Hmac::new((&*block).into()))
+        Self { key: Hmac::new((&*block).into()), older: Vec::new() }
+    }
+
+    /// This signer, opening also what the `older` ones have signed.
+    #[must_use]
+    pub fn accepting(mut self, older: impl IntoIterator<Item = Self>) -> Self {
+        self.older.extend(older.into_iter().map(|signer| signer.key));
+        self
     }
 
     /// `value.signature`, not yet percent-encoded.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
-        format!("{value}.{}", self.signature(value))
+        format!("{value}.{}", signature(&self.key, value))
     }
 
     /// The value inside `signed` when its signature is good.
@@ -57,15 +68,15 @@ impl CookieSigner {
             return None;
         }
         // Compared as text, so that each value has exactly one accepted signature.
-        let expected = self.signature(value);
-        bool::from(expected.as_bytes().ct_eq(signature.as_bytes())).then_some(value)
+        let is_by = |key| bool::from(self::signature(key, value).as_bytes().ct_eq(signature.as_bytes()));
+        (is_by(&self.key) || self.older.iter().any(is_by)).then_some(value)
     }
+}
 
-    fn signature(&self, value: &str) -> String {
-        let mut mac = self.0.clone();
-        mac.update(value.as_bytes());
-        STANDARD.encode(mac.finalize().into_bytes())
-    }
+fn signature(key: &Hmac<Sha256>, value: &str) -> String {
+    let mut mac = key.clone();
+    mac.update(value.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
 }
 
 impl fmt::Debug for CookieSigner {
@@ -131,6 +142,17 @@ mod tests {
         for refused in ["", ".", "x", "x.", &format!("{VALUE}.\u{e9}")] {
             assert_eq!(signer().open(refused), None, "{refused}");
         }
+    }
+
+    #[test]
+    fn opens_what_an_older_secret_signed_and_signs_with_the_current_one() {
+        let signer = |secret: &str| CookieSigner::new(&Secret::from(secret));
+        let (old, foreign) = (signer("old").sign("v"), signer("foreign").sign("v"));
+        let both = signer("new").accepting([signer("older"), signer("old")]);
+        assert_eq!(both.sign("v"), signer("new").sign("v"));
+        assert_eq!(both.open(&old), Some("v"));
+        assert_eq!(both.open(&foreign), None);
+        assert_eq!(signer("new").open(&old), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::secrets::NumberedSecret;
 use super::{from_hex, to_hex};
 
 const NONCE_LENGTH: usize = 24;
@@ -32,27 +33,32 @@ pub enum OpenError {
         /// The secret's number.
         version: u32,
     },
+    /// It was sealed before the secrets had numbers.
+    #[error("the text was sealed before secrets had numbers, and no `secret` is configured beside `secrets`")]
+    NoUnnumbered,
 }
 
-/// A key that seals and opens texts.
-#[derive(Clone)]
-pub struct SymmetricKey(Zeroizing<[u8; 32]>);
+/// Seals texts with the current secret, and opens those of every secret.
+#[derive(Debug, Clone)]
+pub struct Sealer {
+    current: (Option<u32>, SymmetricKey),
+    older: Vec<(Option<u32>, SymmetricKey)>,
+}
 
-impl SymmetricKey {
-    /// The key made from the secret's UTF-8 bytes.
-    #[must_use]
-    pub fn new(secret: &Secret<String>) -> Self {
-        Self(Zeroizing::new(Sha256::digest(secret.expose().as_bytes()).into()))
+impl Sealer {
+    pub(super) fn new(current: &NumberedSecret, older: &[NumberedSecret]) -> Self {
+        let key = |secret: &NumberedSecret| (secret.version, SymmetricKey::new(&secret.value));
+        Self { current: key(current), older: older.iter().map(key).collect() }
     }
 
-    /// Encrypts `plaintext` under a fresh nonce; the result is lower-case hexadecimal.
+    /// Encrypts `plaintext` with the current secret, under a fresh nonce.
     pub fn seal(&self, entropy: &dyn Entropy, plaintext: &str) -> String {
-        let mut nonce = [0_u8; NONCE_LENGTH];
-        entropy.fill("symmetric-nonce", &mut nonce);
-        #[expect(clippy::expect_used, reason = "the cipher refuses only texts beyond 256 GiB")]
-        let ciphertext =
-            self.cipher().encrypt(&XNonce::from(nonce), plaintext.as_bytes()).expect("a text below 256 GiB");
-        to_hex(&[nonce.as_slice(), ciphertext.as_slice()].concat())
+        let (version, key) = &self.current;
+        let hex = key.seal(entropy, plaintext);
+        match version {
+            None => hex,
+            Some(version) => format!("$ba${version}${hex}"),
+        }
     }
 
     /// Decrypts what [`Self::seal`] or Better Auth has written.
@@ -61,13 +67,36 @@ impl SymmetricKey {
     /// See [`OpenError`].
     pub fn open(&self, sealed: &str) -> Result<Secret<String>, OpenError> {
         let envelope = Envelope::read(sealed)?;
-        if let Some(version) = envelope.version {
-            return Err(OpenError::UnknownVersion { version });
+        let key = std::iter::once(&self.current).chain(&self.older);
+        match (key.into_iter().find(|(version, _)| *version == envelope.version), envelope.version) {
+            (Some((_, key)), _) => key.open(envelope.hex),
+            (None, Some(version)) => Err(OpenError::UnknownVersion { version }),
+            (None, None) => Err(OpenError::NoUnnumbered),
         }
-        self.open_hex(envelope.hex)
+    }
+}
+
+/// A key that seals and opens texts.
+#[derive(Clone)]
+struct SymmetricKey(Zeroizing<[u8; 32]>);
+
+impl SymmetricKey {
+    /// The key made from the secret's UTF-8 bytes.
+    fn new(secret: &Secret<String>) -> Self {
+        Self(Zeroizing::new(Sha256::digest(secret.expose().as_bytes()).into()))
     }
 
-    fn open_hex(&self, hex: &str) -> Result<Secret<String>, OpenError> {
+    /// Encrypts `plaintext` under a fresh nonce; the result is lower-case hexadecimal.
+    fn seal(&self, entropy: &dyn Entropy, plaintext: &str) -> String {
+        let mut nonce = [0_u8; NONCE_LENGTH];
+        entropy.fill("symmetric-nonce", &mut nonce);
+        #[expect(clippy::expect_used, reason = "the cipher refuses only texts beyond 256 GiB")]
+        let ciphertext =
+            self.cipher().encrypt(&XNonce::from(nonce), plaintext.as_bytes()).expect("a text below 256 GiB");
+        to_hex(&[nonce.as_slice(), ciphertext.as_slice()].concat())
+    }
+
+    fn open(&self, hex: &str) -> Result<Secret<String>, OpenError> {
         let bytes = from_hex(hex).ok_or(OpenError::Malformed)?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LENGTH>().ok_or(OpenError::Malformed)?;
         // The cipher's error says nothing, on purpose.
@@ -128,8 +157,12 @@ mod tests {
         }
     }
 
-    fn key() -> SymmetricKey {
-        SymmetricKey::new(&Secret::from("test-vector-secret-0123456789-abcdefghijkl"))
+    fn secret(version: Option<u32>, value: &str) -> NumberedSecret {
+        NumberedSecret { version, value: Secret::from(value) }
+    }
+
+    fn key() -> Sealer {
+        Sealer::new(&secret(None, "test-vector-secret-0123456789-abcdefghijkl"), &[])
     }
 
     fn opened(sealed: &str) -> Result<String, OpenError> {
@@ -139,7 +172,7 @@ mod tests {
     #[test]
     fn seals_and_opens_as_better_auth_does() {
         assert_eq!(
-            to_hex(key().0.as_slice()),
+            to_hex(key().current.1.0.as_slice()),
             "4a7069cf15be647034c54bba01253741c623cb7f960f175025b6b53b5982b9e4"
         );
         assert_eq!(key().seal(&Rising, "hello"), HEX);
@@ -170,7 +203,7 @@ mod tests {
             bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
             assert_eq!(opened(&String::from_utf8(bytes).unwrap()), Err(OpenError::NotAuthentic), "{at}");
         }
-        let other = SymmetricKey::new(&Secret::from("another"));
+        let other = Sealer::new(&secret(None, "another"), &[]);
         assert_eq!(other.open(HEX).map(|_| ()), Err(OpenError::NotAuthentic));
     }
 
@@ -195,7 +228,32 @@ mod tests {
     }
 
     #[test]
+    fn numbered_secrets_open_what_each_of_them_sealed() {
+        let legacy = "test-vector-secret-0123456789-abcdefghijkl";
+        let entropy = SeededEntropy::new(1);
+        let first = Sealer::new(&secret(Some(1), "one"), &[]);
+        let second = Sealer::new(&secret(Some(2), "two"), &[secret(Some(1), "one"), secret(None, legacy)]);
+        let (old, new) = (first.seal(&entropy, "old"), second.seal(&entropy, "new"));
+        assert!(old.starts_with("$ba$1$") && new.starts_with("$ba$2$"), "{old} {new}");
+        let read = |sealed: &str| second.open(sealed).map(|text| text.expose().clone());
+        assert_eq!(read(&old).as_deref(), Ok("old"));
+        assert_eq!(read(&new).as_deref(), Ok("new"));
+        assert_eq!(read(HEX).as_deref(), Ok("hello"));
+        assert_eq!(first.open(&new).map(|_| ()), Err(OpenError::UnknownVersion { version: 2 }));
+        assert_eq!(first.open(HEX).map(|_| ()), Err(OpenError::NoUnnumbered));
+        // A number that was changed on the way does not find the right key.
+        assert_eq!(read(&new.replace("$2$", "$1$")), Err(OpenError::NotAuthentic));
+    }
+
+    #[test]
+    fn opens_the_vector_of_a_numbered_secret() {
+        let sealer = Sealer::new(&secret(Some(2), "test-vector-secret-0123456789-abcdefghijkl"), &[]);
+        assert_eq!(sealer.open(&format!("$ba$2${HEX}")).unwrap().expose(), "hello");
+        assert_eq!(sealer.seal(&Rising, "hello"), format!("$ba$2${HEX}"));
+    }
+
+    #[test]
     fn debug_output_hides_the_key() {
-        assert_eq!(format!("{:?}", key()), "SymmetricKey(..)");
+        assert!(format!("{:?}", key()).contains("SymmetricKey(..)"));
     }
 }

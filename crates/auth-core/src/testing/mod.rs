@@ -20,6 +20,7 @@ pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 use crate::app::{App, Shared};
 use crate::call::Method;
 use crate::config::{Config, Problem, Sources};
+use crate::crypto::secrets::Secrets;
 use crate::error::Error;
 use crate::mail::{Message, Transport};
 use crate::pipeline;
@@ -91,10 +92,10 @@ impl TestApp {
         if matches!(config.mail.transport, Transport::Console) {
             config.mail.transport = Transport::Captured;
         }
-        let secret = config.secret.clone().unwrap_or_else(|| Secret::from(SECRET));
+        let secrets = config.secrets.clone().unwrap_or_else(|| Secrets::one(Secret::from(SECRET)));
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
-        let shared = Shared::new(config, &secret, clock.clone(), entropy).expect("parts that fit");
+        let shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");

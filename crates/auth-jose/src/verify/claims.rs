@@ -10,6 +10,7 @@ const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 
 pub(super) struct Checked {
     pub(super) subject: String,
+    pub(super) issued_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -25,6 +26,10 @@ pub(super) fn check(
     let subject = text(claims, "sub")?;
     if subject.is_empty() {
         return Err(VerifyError::ClaimInvalid { claim: "sub" });
+    }
+
+    if let Some(claim) = policy.required_claims.iter().find(|claim| !claims.contains_key(**claim)) {
+        return Err(VerifyError::ClaimMissing { claim });
     }
 
     let leeway = f64::from(policy.leeway_seconds);
@@ -47,7 +52,17 @@ pub(super) fn check(
             return Err(VerifyError::LifetimeTooLong);
         }
     }
-    Ok(Checked { subject: subject.to_owned(), expires_at: timestamp(expires) })
+    if let Some(max) = policy.max_age_seconds {
+        let issued = issued.ok_or(VerifyError::ClaimMissing { claim: "iat" })?;
+        if now - issued > f64::from(max) + leeway {
+            return Err(VerifyError::TooOld);
+        }
+    }
+    Ok(Checked {
+        subject: subject.to_owned(),
+        issued_at: issued.map(timestamp),
+        expires_at: timestamp(expires),
+    })
 }
 
 fn check_audience(policy: &Policy, claims: &Map<String, Value>) -> Result<(), VerifyError> {

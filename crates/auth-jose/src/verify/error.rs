@@ -78,6 +78,9 @@ pub enum VerifyError {
     /// `nbf` lies ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The issuer has withdrawn the token, its session, its user's older tokens or its key.
+    #[error("the token was revoked")]
+    Revoked,
     /// The signature is not the key's.
     #[error("the signature is invalid")]
     SignatureInvalid,
@@ -87,12 +90,44 @@ pub enum VerifyError {
     /// Longer than [`crate::jws::MAX_TOKEN_BYTES`].
     #[error("the token is too long")]
     TooLarge,
+    /// It was issued longer ago than allowed.
+    #[error("the token is too old")]
+    TooOld,
     /// `typ` says that this is another kind of token.
     #[error("the token is of another type")]
     TypeMismatch,
 }
 
 impl VerifyError {
+    /// Every [`VerifyError::code`], in alphabetical order: a closed list, for counters.
+    pub const CODES: [&'static str; 25] = [
+        "algorithm_not_allowed",
+        "audience_mismatch",
+        "claim_invalid",
+        "claim_missing",
+        "claims_unreadable",
+        "critical_header",
+        "encoding_invalid",
+        "expired",
+        "header_invalid",
+        "issued_in_future",
+        "issuer_mismatch",
+        "json_invalid",
+        "key_ambiguous",
+        "key_mismatch",
+        "key_unknown",
+        "keys_unavailable",
+        "lifetime_too_long",
+        "malformed",
+        "not_yet_valid",
+        "revoked",
+        "signature_invalid",
+        "subject_mismatch",
+        "too_large",
+        "too_old",
+        "type_mismatch",
+    ];
+
     /// A stable name for logs and metrics.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -116,10 +151,52 @@ impl VerifyError {
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Malformed => "malformed",
             Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
             Self::SignatureInvalid => "signature_invalid",
             Self::SubjectMismatch => "subject_mismatch",
             Self::TooLarge => "too_large",
+            Self::TooOld => "too_old",
             Self::TypeMismatch => "type_mismatch",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_every_code_once_and_in_order() {
+        assert!(VerifyError::CODES.is_sorted_by(|a, b| a < b));
+        let error = JsonError::Syntax;
+        for listed in [
+            VerifyError::AlgorithmNotAllowed,
+            VerifyError::AudienceMismatch,
+            VerifyError::ClaimInvalid { claim: "" },
+            VerifyError::ClaimMissing { claim: "" },
+            VerifyError::ClaimsUnreadable,
+            VerifyError::CriticalHeader,
+            VerifyError::EncodingInvalid { part: "" },
+            VerifyError::Expired,
+            VerifyError::HeaderInvalid { parameter: "" },
+            VerifyError::IssuedInFuture,
+            VerifyError::IssuerMismatch,
+            VerifyError::JsonInvalid { part: "", error },
+            VerifyError::KeyAmbiguous,
+            VerifyError::KeyMismatch,
+            VerifyError::KeyUnknown,
+            VerifyError::KeysUnavailable,
+            VerifyError::LifetimeTooLong,
+            VerifyError::Malformed,
+            VerifyError::NotYetValid,
+            VerifyError::Revoked,
+            VerifyError::SignatureInvalid,
+            VerifyError::SubjectMismatch,
+            VerifyError::TooLarge,
+            VerifyError::TooOld,
+            VerifyError::TypeMismatch,
+        ] {
+            assert!(VerifyError::CODES.contains(&listed.code()), "{listed:?}");
         }
     }
 }

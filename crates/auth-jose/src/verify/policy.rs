@@ -1,7 +1,7 @@
 use serde_json::Value;
 
-use super::VerifyError;
-use crate::Algorithm;
+use super::{Verified, VerifyError};
+use crate::{Algorithm, Timestamp};
 
 /// What a token has to be: everything that is not a key or the time.
 #[derive(Clone, Debug)]
@@ -11,7 +11,9 @@ pub struct Policy {
     algorithms: Vec<Algorithm>,
     typ: Option<String>,
     pub(super) leeway_seconds: u32,
+    pub(super) max_age_seconds: Option<u32>,
     pub(super) max_lifetime_seconds: Option<u32>,
+    pub(super) required_claims: Vec<&'static str>,
 }
 
 /// The types of an access token when no other is asked for. Our server sends none.
@@ -59,7 +61,9 @@ impl Policy {
             algorithms: vec![Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256],
             typ: None,
             leeway_seconds: 5,
+            max_age_seconds: None,
             max_lifetime_seconds: None,
+            required_claims: Vec::new(),
         })
     }
 
@@ -99,6 +103,21 @@ impl Policy {
         Ok(self)
     }
 
+    /// Requires these claims besides `iss`, `aud`, `sub` and `exp`, which always are. Their values are the
+    /// caller's to judge; those of `nbf` and `iat` are checked wherever they stand.
+    #[must_use]
+    pub fn with_required_claims(mut self, claims: &[&'static str]) -> Self {
+        self.required_claims = claims.to_vec();
+        self
+    }
+
+    /// Requires `iat` and refuses tokens that were issued longer ago, whatever their `exp`.
+    #[must_use]
+    pub fn with_max_age_seconds(mut self, seconds: u32) -> Self {
+        self.max_age_seconds = Some(seconds);
+        self
+    }
+
     /// Requires `iat` and refuses tokens whose `exp` lies further after it. `iat` then has to be true
     /// within the leeway: a date in the future would buy a longer life.
     #[must_use]
@@ -107,16 +126,25 @@ impl Policy {
         self
     }
 
+    /// When this policy stops to accept a token that it accepted, leeway not counted.
+    #[must_use]
+    pub fn end_of<C>(&self, verified: &Verified<C>) -> Timestamp {
+        let oldest = self.max_age_seconds.zip(verified.issued_at());
+        let too_old = oldest.map(|(seconds, issued_at)| issued_at.plus_seconds(seconds.into()));
+        too_old.map_or(verified.expires_at(), |too_old| too_old.min(verified.expires_at()))
+    }
+
     pub(super) fn allowed_algorithm(&self, alg: Option<&Value>) -> Result<Algorithm, VerifyError> {
         let named = alg.and_then(Value::as_str).and_then(|name| name.parse().ok());
         named.filter(|alg| self.algorithms.contains(alg)).ok_or(VerifyError::AlgorithmNotAllowed)
     }
 
     /// An issuer's clock may run this much ahead: `iat` alone bounds nothing (RFC 7519 §4.1.6), so that
-    /// more than the leeway is tolerated unless a lifetime is measured from it.
+    /// more than the leeway is tolerated unless an age or a lifetime is measured from it.
     pub(super) fn iat_leeway_seconds(&self) -> u32 {
         const IAT_TOLERANCE_SECONDS: u32 = 60;
-        let tolerance = if self.max_lifetime_seconds.is_some() { 0 } else { IAT_TOLERANCE_SECONDS };
+        let is_measured_from = self.max_lifetime_seconds.is_some() || self.max_age_seconds.is_some();
+        let tolerance = if is_measured_from { 0 } else { IAT_TOLERANCE_SECONDS };
         self.leeway_seconds + tolerance
     }
 

@@ -165,3 +165,50 @@ fn hands_out_typed_and_raw_claims() {
     assert_eq!(verified.expires_at(), Timestamp::from_seconds(NOW + 900));
     assert_eq!(read(&forge.with_claim("plan", json!(7))).unwrap_err(), VerifyError::ClaimsUnreadable);
 }
+
+#[test]
+fn limits_the_age_when_asked_to() {
+    let forge = Forge::new();
+    let young = policy().with_max_age_seconds(60);
+    let keys = forge.keys();
+    let issued = |iat: i64| check_with(&young, &keys, &forge.with_claim("iat", json!(iat)));
+    assert_eq!(issued(NOW - 65), Ok(()));
+    assert_eq!(issued(NOW - 66), Err(VerifyError::TooOld));
+    assert_eq!(issued(NOW + 5), Ok(()));
+    assert_eq!(issued(NOW + 6), Err(VerifyError::IssuedInFuture));
+    let undated = forge.without_claim("iat");
+    assert_eq!(check_with(&young, &keys, &undated), Err(VerifyError::ClaimMissing { claim: "iat" }));
+
+    let now = Timestamp::from_seconds(NOW);
+    let verified: Verified = verify(&young, &keys, now, &forge.with_claim("iat", json!(NOW - 10))).unwrap();
+    assert_eq!(verified.issued_at(), Some(Timestamp::from_seconds(NOW - 10)));
+    assert_eq!(young.end_of(&verified), Timestamp::from_seconds(NOW + 50));
+    assert_eq!(policy().end_of(&verified), verified.expires_at());
+}
+
+#[test]
+fn requires_more_claims_when_asked_to() {
+    let forge = Forge::new();
+    let strict = policy().with_required_claims(&["iat", "sid"]);
+    let keys = forge.keys();
+    let missing = |claim| Err(VerifyError::ClaimMissing { claim });
+    assert_eq!(check_with(&strict, &keys, &forge.without_claim("iat")), missing("iat"));
+    assert_eq!(check_with(&strict, &keys, &forge.with_claim("x", json!(1))), missing("sid"));
+    assert_eq!(check_with(&strict, &keys, &forge.with_claim("sid", json!("S1"))), Ok(()));
+}
+
+#[test]
+fn shares_what_was_verified_and_gives_it_out_under_its_own_type_only() {
+    #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+    struct Mine {
+        sub: String,
+    }
+    let forge = Forge::new();
+    let token = forge.with_claim("x", json!(1));
+    let verified: Verified<Mine> =
+        verify(&policy(), &forge.keys(), Timestamp::from_seconds(NOW), &token).unwrap();
+    let any = verified.clone().into_any();
+    assert!(Verified::<serde_json::Map<String, Value>>::from_any(std::sync::Arc::clone(&any)).is_none());
+    assert_eq!(Verified::<Mine>::from_any(any).as_ref(), Some(&verified));
+    assert_eq!(verified.into_claims(), Mine { sub: "U1".to_owned() });
+}

@@ -194,3 +194,26 @@ proptest! {
         let _ = jwk::thumbprint(&jwk);
     }
 }
+
+#[test]
+fn tells_keys_apart_by_kid_algorithm_and_material() {
+    let (forge, other) = (Forge::new(), Forge::new());
+    let key = |jwk: &Value, members: Value| {
+        let mut jwk = jwk.as_object().unwrap().clone();
+        jwk.extend(members.as_object().unwrap().clone());
+        PublicKey::from_jwk(&jwk).unwrap()
+    };
+    let plain = key(&forge.ed_jwk(), json!({}));
+    // What says nothing about the key does not make it another one.
+    assert_eq!(plain, key(&forge.ed_jwk(), json!({"use": "sig", "key_ops": ["verify"], "x5t": "a"})));
+    for (changed, is_same) in [
+        (key(&forge.ed_jwk(), json!({"kid": "ed2"})), true),
+        (key(&forge.ed_jwk(), json!({"alg": "EdDSA"})), true),
+        (key(&other.ed_jwk(), json!({})), false),
+    ] {
+        assert_ne!(plain, changed);
+        assert_eq!(plain.is_same_key(&changed), is_same);
+    }
+    let jwk = serde_json::to_value(plain.jwk()).unwrap();
+    assert_eq!(jwk, forge.ed_jwk());
+}

@@ -30,8 +30,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Serve => {
             let config = settings::load(file)?;
             telemetry::start(config.production);
-            let secret = settings::secret(&config)?;
-            serve::run(config, &secret)
+            let secrets = settings::secrets(&config)?;
+            serve::run(config, &secrets)
         }
         Command::Migrate(options) => {
             let config = settings::load(file)?;
@@ -66,9 +66,9 @@ fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
 }
 
 fn list_keys(config: Config) -> Result<ExitCode, String> {
-    let secret = settings::secret(&config)?;
+    let secrets = settings::secrets(&config)?;
     let url = config.database.url.to_string();
-    let shared = Shared::new(config, &secret, Arc::new(SystemClock), Arc::new(OsEntropy))
+    let shared = Shared::new(config, &secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
     let Some(keys) = &shared.keys else {
         return Err("the jwt plugin is off: this server has no keys".to_owned());

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use auth_core::config::{Config, Sources};
+use auth_core::crypto::secrets::Secrets;
 use auth_jose::{Entropy, OsEntropy, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,14 +32,14 @@ fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The configured secret, or the one that development keeps beside the database.
+/// The configured secrets, or the one that development keeps beside the database.
 ///
 /// # Errors
 /// When the file can neither be read nor made.
-pub(super) fn secret(config: &Config) -> Result<Secret<String>, String> {
-    match &config.secret {
-        Some(secret) => Ok(secret.clone()),
-        None => development_secret(config),
+pub(super) fn secrets(config: &Config) -> Result<Secrets, String> {
+    match &config.secrets {
+        Some(secrets) => Ok(secrets.clone()),
+        None => development_secret(config).map(Secrets::one),
     }
 }
 

@@ -44,8 +44,8 @@ async fn the_private_key_is_encrypted_in_better_auths_format(database: TestDatab
         sealed.len() > 200
             && sealed.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     );
-    let key =
-        auth_core::crypto::symmetric::SymmetricKey::new(&auth_jose::Secret::from(auth_core::testing::SECRET));
+    let secret = auth_jose::Secret::from(auth_core::testing::SECRET);
+    let key = auth_core::crypto::secrets::Secrets::one(secret).sealer();
     let opened: Value = serde_json::from_str(key.open(&sealed).unwrap().expose()).unwrap();
     let public: Value =
         serde_json::from_str(&server.database.text(r#"SELECT "publicKey" AS value FROM jwks"#).await)

@@ -47,6 +47,7 @@ mod outage;
 mod password;
 mod refresh;
 mod routes;
+mod secrets;
 mod sessions;
 mod settings;
 mod sign_in;

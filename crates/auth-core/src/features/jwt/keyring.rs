@@ -10,7 +10,8 @@ use super::store::KeyRow;
 use crate::app::App;
 use crate::config::{JwtAlgorithm, JwtConfig};
 use crate::crypto::random;
-use crate::crypto::symmetric::SymmetricKey;
+use crate::crypto::secrets::Secrets;
+use crate::crypto::symmetric::Sealer;
 use crate::store::types::At;
 use crate::store::{Store, StoreError};
 
@@ -48,7 +49,7 @@ pub struct KeyInfo {
 /// The keys in memory.
 pub struct Keyring {
     config: JwtConfig,
-    sealer: SymmetricKey,
+    sealer: Sealer,
     state: RwLock<Arc<State>>,
 }
 
@@ -60,9 +61,9 @@ struct State {
 }
 
 impl Keyring {
-    pub(crate) fn new(config: &JwtConfig, secret: &Secret<String>) -> Self {
+    pub(crate) fn new(config: &JwtConfig, secrets: &Secrets) -> Self {
         let state = RwLock::new(Arc::new(State::default()));
-        Self { config: config.clone(), sealer: SymmetricKey::new(secret), state }
+        Self { config: config.clone(), sealer: secrets.sealer(), state }
     }
 
     /// The key that signs now.
