@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # release: what users run. dev: built by the tests anyway, so CI checks the README with it.
 PROFILE ?= release
+FUZZ_SECONDS ?= 60
 DATA_DIR ?= data
 CARGO_ARGS = $$(scripts/setup.sh --cargo-args)
 FEATURES = $$(scripts/features.sh)
@@ -48,7 +49,7 @@ dist: setup ## Build the server for delivery: smallest and fastest, slowest to b
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
 
 ##@ Develop
-.PHONY: test test-rust test-compat test-reference fmt fmt-check lint doc generate check-generated readme-check deny ci
+.PHONY: test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
 dev: setup ## Debug build of the server
 	@$(SERVER_dev)
 
@@ -63,6 +64,9 @@ test-compat: setup ## The Node and Python suites alone (AUTH_SERVER_BIN=... for 
 
 test-reference: ## The Node and Python suites against Better Auth itself: do they ask for the protocol?
 	@AUTH_SERVER_BIN=compat/reference/auth-server.mjs COMPAT_DATABASES=postgres scripts/with-pg.sh scripts/with-mysql.sh scripts/test.sh compat
+
+fuzz: setup ## Fuzz what reads tokens and key sets (FUZZ_SECONDS=60 for each target, FUZZ_CORPUS=FILE of more tokens)
+	@fuzz/run.sh $(FUZZ_SECONDS)
 
 fmt: ## Format the Rust code
 	@cargo fmt --all

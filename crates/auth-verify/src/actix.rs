@@ -1,121 +1,117 @@
-//! Extractors for actix-web.
+//! Extractors and a middleware for actix-web.
 //!
-//! Register a [`Verifier`] with `App::app_data`. [`Authenticated`] in a handler's arguments then makes
-//! the route private: it answers 401, 400 or 503 by itself and the handler never runs.
-//!
-//! Every refusal has the body `{"code","message"}` of [`Refusal`] and the challenge of RFC 6750.
+//! Register a [`Verifier`] or a [`Gate`] with `App::app_data`. [`Authenticated`] in a handler's arguments then
+//! makes the route private, and [`Authorized`] asks for a permission besides: they answer 401, 400, 403 or
+//! 503 by themselves and the handler never runs. [`RequireAuth`] does the same for whole scopes.
 
-use std::future::Future;
-use std::ops::Deref;
+mod middleware;
+
+use std::future::{Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
-use auth_jose::bearer;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError, web,
+};
 
-use crate::{HasRoles, Refusal, UserClaims, Verified, Verifier};
+pub use self::middleware::{RequireAuth, RequireAuthService};
+pub use crate::{Authenticated, Authorized, Gate, Rejection};
+use crate::{Claims, Permission, ProtectedResource, UserClaims, Verifier};
 
-/// The caller, proven by a bearer token. `Option<Authenticated>` is `None` for bad tokens as well as for
-/// absent ones; use [`MaybeAuthenticated`] to refuse the bad ones.
-#[derive(Clone, Debug)]
-pub struct Authenticated<C = UserClaims>(Verified<C>);
-
-/// The caller, if there is a token; a bad token is refused all the same.
-#[derive(Clone, Debug)]
+/// The caller, if there is a token; a bad token is refused all the same. (actix's own
+/// `Option<Authenticated>` is `None` for bad tokens as well as for absent ones.)
+#[derive(Debug)]
 pub struct MaybeAuthenticated<C = UserClaims>(pub Option<Authenticated<C>>);
-
-impl<C> Authenticated<C> {
-    /// The proof itself.
-    #[must_use]
-    pub fn into_inner(self) -> Verified<C> {
-        self.0
-    }
-}
-
-impl<C: HasRoles> Authenticated<C> {
-    /// Who the caller is was settled before; this settles what they may do.
-    ///
-    /// # Errors
-    /// 403 when the claims do not name `role`.
-    pub fn require_role(&self, role: &str) -> Result<(), Rejection> {
-        if self.0.claims().has_role(role) { Ok(()) } else { Err(Rejection(Refusal::InsufficientScope)) }
-    }
-}
-
-impl<C> Deref for Authenticated<C> {
-    type Target = Verified<C>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-/// A [`Refusal`] as an actix error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Rejection(pub Refusal);
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        if let Some(challenge) = self.0.challenge() {
-            response.insert_header((WWW_AUTHENTICATE, challenge));
+        let mut response = HttpResponseBuilder::new(self.status_code());
+        for header in self.headers() {
+            response.insert_header(header);
         }
-        if let Some(seconds) = self.0.retry_after_seconds() {
-            response.insert_header((RETRY_AFTER, seconds));
-        }
-        response.json(json!({"code": self.0.code(), "message": self.0.to_string()}))
+        response.body(self.body())
     }
 }
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, actix_web::Error>>>>;
 
-impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for Authenticated<C> {
+impl<C: Claims> FromRequest for Authenticated<C> {
     type Error = actix_web::Error;
     type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        // What the middleware has found out need not be found out again.
+        if let Some(caller) = request.extensions().get::<Self>().cloned() {
+            return Box::pin(ready(Ok(caller)));
+        }
         let request = request.clone();
-        Box::pin(async move { authenticate(&request).await })
+        Box::pin(async move { Ok(gate(&request)?.authenticate(authorization(&request)).await?) })
     }
 }
 
-impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for MaybeAuthenticated<C> {
+impl<C: Claims> FromRequest for MaybeAuthenticated<C> {
     type Error = actix_web::Error;
     type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        if let Some(caller) = request.extensions().get::<Authenticated<C>>().cloned() {
+            return Box::pin(ready(Ok(Self(Some(caller)))));
+        }
         let request = request.clone();
-        Box::pin(async move {
-            match token(&request) {
-                Err(Rejection(Refusal::MissingToken)) => Ok(Self(None)),
-                _ => authenticate(&request).await.map(|caller| Self(Some(caller))),
-            }
-        })
+        Box::pin(
+            async move { Ok(Self(gate(&request)?.authenticate_if_present(authorization(&request)).await?)) },
+        )
     }
 }
 
-async fn authenticate<C: DeserializeOwned + Send + Sync + 'static>(
-    request: &HttpRequest,
-) -> Result<Authenticated<C>, actix_web::Error> {
-    let shared = request.app_data::<web::Data<Verifier>>().map(web::Data::get_ref);
-    let Some(verifier) = request.app_data::<Verifier>().or(shared) else {
-        tracing::error!("no auth_verify::Verifier in app_data: private routes answer 500");
-        return Err(actix_web::error::ErrorInternalServerError("not configured"));
-    };
-    let outcome = verifier.verify(token(request)?).await;
-    outcome.map(Authenticated).map_err(|error| Rejection(error.into()).into())
+impl<P: Permission, C: Claims> FromRequest for Authorized<P, C> {
+    type Error = actix_web::Error;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Authenticated::<C>::from_request(request, payload);
+        Box::pin(async move { Ok(Self::new(caller.await?)?) })
+    }
 }
 
-fn token(request: &HttpRequest) -> Result<&str, Rejection> {
-    let values = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
-    bearer::token(values).map_err(Rejection)
+/// Answers with [`ProtectedResource::document`].
+impl Responder for ProtectedResource {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().json(self.document())
+    }
+}
+
+/// The route of an API's own description. Register it outside of every [`RequireAuth`].
+#[must_use]
+pub fn metadata_route(resource: &ProtectedResource) -> actix_web::Resource {
+    let path = resource.metadata_path();
+    let resource = resource.clone();
+    let answer = move || -> Ready<ProtectedResource> { ready(resource.clone()) };
+    web::resource(path).route(web::get().to(answer))
+}
+
+fn gate(request: &HttpRequest) -> Result<Gate, actix_web::Error> {
+    let gate = request.extensions().get::<Gate>().cloned();
+    let gate = gate.or_else(|| registered::<Gate>(request));
+    gate.or_else(|| registered::<Verifier>(request).map(Gate::new)).ok_or_else(|| {
+        tracing::error!("neither auth_verify::Gate nor Verifier in app_data: private routes answer 500");
+        actix_web::error::ErrorInternalServerError("not configured")
+    })
+}
+
+fn registered<T: Clone + 'static>(request: &HttpRequest) -> Option<T> {
+    let shared = request.app_data::<web::Data<T>>().map(web::Data::get_ref);
+    request.app_data::<T>().or(shared).cloned()
+}
+
+fn authorization(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
 }

@@ -6,8 +6,7 @@ const MAX_TTL_SECONDS: u32 = 60 * 60;
 
 /// `max-age` of `Cache-Control` values within 30 seconds and an hour, 10 minutes without one: an issuer can
 /// neither make us ask for every token nor keep a removed key alive for longer than an hour.
-#[must_use]
-pub fn ttl_seconds<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub(crate) fn ttl_seconds<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let values = values.into_iter().filter_map(|value| std::str::from_utf8(value).ok());
     let directives =
         values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase());

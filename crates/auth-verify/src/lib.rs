@@ -16,17 +16,23 @@
 //! ```
 //!
 //! Keys are fetched with the first token and kept; see [`VerifierBuilder`] for what can be set. Runs on
-//! tokio. The feature `actix` adds extractors for actix-web.
+//! tokio. The features `actix`, `axum`, `tower` and `tonic` add adapters, which let requests in through a
+//! [`Gate`]; `testing` adds an issuer for tests.
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod cache_control;
 mod claims;
 mod config;
 mod fetch;
 mod flight;
+mod gate;
 mod metrics;
 mod refresh;
+mod requirement;
+mod resource;
 mod revocation;
 mod snapshot;
 mod source;
@@ -34,18 +40,22 @@ mod source;
 pub mod testing;
 mod timeline;
 mod token_cache;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod unknown;
 mod verifier;
 
 pub use auth_jose::bearer::Refusal;
 pub use auth_jose::{Algorithm, Clock, Entropy, Timestamp, VerifyError};
 
-#[doc(hidden)]
-pub use self::cache_control::ttl_seconds;
-
-pub use self::claims::{HasRoles, UserClaims};
+pub use self::claims::{Claims, Grants, UserClaims};
 pub use self::config::{ConfigError, VerifierBuilder};
+pub use self::gate::{Authenticated, Authorized, Gate, Rejection};
 pub use self::metrics::{Metrics, Refusals};
+pub use self::requirement::{Permission, Requirement};
+pub use self::resource::{ProtectedResource, ResourceError};
 pub use self::revocation::Revocation;
 pub use self::verifier::Verifier;
 

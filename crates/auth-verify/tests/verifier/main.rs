@@ -2,7 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::panic, reason = "helpers of tests")]
 
-#[cfg(feature = "actix")]
-mod extractors;
 mod keys;
 mod support;
