@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # A private PostgreSQL cluster for tests and measurements: loopback only, own port, socket inside its directory.
 #
-#   scripts/pg.sh start [--fsync] DIR    makes the cluster when DIR is empty or absent, starts it, prints its URL
-#   scripts/pg.sh stop DIR               stops it; the directory stays
-#   scripts/pg.sh bin                    prints the directory of PostgreSQL's programs
+#   scripts/pg.sh start [--fsync] [--tls CERT KEY] DIR    makes the cluster when DIR is empty or absent, starts it, prints its URL
+#   scripts/pg.sh stop DIR                                stops it; the directory stays
+#   scripts/pg.sh bin                                     prints the directory of PostgreSQL's programs
 #
 # Without --fsync the cluster does not wait for the disk: right for tests, wrong for data that matters.
+# With --tls it accepts encrypted connections only.
 # PG_PORTS=LOW-HIGH limits the ports to choose from (default 20000-32000).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 
 die() { printf 'pg.sh: %s\n' "$*" >&2; exit 2; }
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 find_bin() {
   local dir
@@ -70,6 +71,12 @@ $output"
   elif as_owner "$bin/pg_ctl" -D "$dir" status >/dev/null; then
     die "the cluster in $dir is running already"
   fi
+  if [ -n "$cert" ]; then
+    install -m 600 "$cert" "$dir/server.crt"
+    install -m 600 "$key" "$dir/server.key"
+    [ "$(id -u)" != 0 ] || chown postgres: "$dir/server.crt" "$dir/server.key"
+    as_owner sed -i 's/^host /hostssl /' "$dir/pg_hba.conf"
+  fi
   # A socket's path is limited to about 107 bytes; in a deeper directory there is TCP only.
   socket=$dir
   [ ${#socket} -le 90 ] || socket=
@@ -79,7 +86,7 @@ $output"
     port_is_free "$port" || continue
     if as_owner "$bin/pg_ctl" -D "$dir" -w -t 60 -l "$dir/server.log" -o "-p $port -c listen_addresses=127.0.0.1 \
       -c unix_socket_directories='$socket' -c max_connections=300 -c shared_buffers=128MB -c fsync=$fsync \
-      -c synchronous_commit=$fsync -c full_page_writes=$fsync" start >/dev/null 2>&1 </dev/null; then
+      -c synchronous_commit=$fsync -c full_page_writes=$fsync -c ssl=$([ -n "$cert" ] && echo on || echo off)" start >/dev/null 2>&1 </dev/null; then
       echo "postgres://postgres@127.0.0.1:$port/postgres"
       return
     fi
@@ -100,11 +107,12 @@ stop() {
   as_owner "$bin/pg_ctl" -D "$dir" -w -m fast stop >/dev/null
 }
 
-fsync=off
+fsync=off cert='' key=''
 case "${1:-}" in
   start)
     shift
     [ "${1:-}" = --fsync ] && { fsync=on; shift; }
+    [ "${1:-}" = --tls ] && { cert=$2 key=$3; shift 3; }
     [ $# = 1 ] || usage
     start "$1" "$fsync"
     ;;

@@ -1,10 +1,11 @@
-// One PostgreSQL database and one secret, two servers: ours and Better Auth 1.7.7 on Node. Whoever made the tables, the
+// One PostgreSQL or MariaDB database and one secret, two servers: ours and Better Auth 1.7.7 on Node. Whoever made the tables, the
 // person, the session or the key, the other one takes it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import mysql2 from "mysql2/promise";
 import pg from "pg";
-import { postgres } from "../support/databases.mjs";
+import { databases } from "../support/databases.mjs";
 import { REFERENCE, startServer } from "../support/server.mjs";
 import { data, openApp, openPage, PASSWORD, refused, signUp } from "../support/client.mjs";
 
@@ -24,7 +25,16 @@ const starters = {
 };
 const page = (server) => openPage(server, { origin: PUBLIC });
 
+// Better Auth on Node takes SQLite through packages that are not here.
+const servers = databases().filter(([kind]) => kind !== "sqlite");
+
+/** Runs a statement written for PostgreSQL, on MySQL too: names in double quotes, parameters as $1. */
 async function query(database, statement, values) {
+  if (database.url.startsWith("mysql:")) {
+    const connection = await mysql2.createConnection(database.url);
+    const rows = await connection.query(statement.replaceAll('"', "`").replaceAll("$1", "?"), values).finally(() => connection.end());
+    return rows[0];
+  }
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   try {
@@ -34,11 +44,11 @@ async function query(database, statement, values) {
   }
 }
 
-for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
-  describe(`a database made by ${first}, then shared with ${second}`, () => {
+for (const [kind, makeDatabase] of servers) for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
+  describe(`a ${kind} database made by ${first}, then shared with ${second}`, () => {
     let database, early, maker, other;
     before(async () => {
-      database = await postgres();
+      database = await makeDatabase();
       maker = await starters[first](database.url, shared());
       // Made while the other server has never seen the database.
       early = await signUp(maker, { origin: PUBLIC, name: "Änn ✓", image: "https://example.test/ann.png" });
@@ -137,9 +147,9 @@ const keySettings = {
   "RS256": { jwks: { keyPairConfig: { alg: "RS256", modulusLength: 2048 } } },
   "EdDSA, private key in clear": { jwks: { disablePrivateKeyEncryption: true } },
 };
-for (const [name, jwt] of Object.entries(keySettings)) for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
-  test(`${second} signs with the key that ${first} made (${name})`, async () => {
-    const database = await postgres();
+for (const [kind, makeDatabase] of servers) for (const [name, jwt] of Object.entries(keySettings)) for (const [first, second] of [["ours", "node"], ["node", "ours"]]) {
+  test(`${second} signs with the key that ${first} made (${name}, ${kind})`, async () => {
+    const database = await makeDatabase();
     let maker, other;
     try {
       maker = await starters[first](database.url, shared(jwt));

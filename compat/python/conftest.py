@@ -6,11 +6,14 @@ import subprocess
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import pymysql
 import pytest
 from auth_process import AuthServer
 
 ADMIN_URL = os.environ.get("TEST_POSTGRES_URL")
-DATABASES = os.environ.get("COMPAT_DATABASES", "sqlite,postgres" if ADMIN_URL else "sqlite").split(",")
+MYSQL_URL = os.environ.get("TEST_MYSQL_URL")
+THERE = ["sqlite", *(["postgres"] if ADMIN_URL else []), *(["mysql"] if MYSQL_URL else [])]
+DATABASES = os.environ.get("COMPAT_DATABASES", ",".join(THERE)).split(",")
 
 ISSUER = "https://issuer.example.test"
 AUDIENCE = "https://api.example.test"
@@ -22,9 +25,25 @@ KEY_PAIRS = {
 
 
 @contextmanager
+def fresh_mysql():
+    server = urlsplit(MYSQL_URL)
+    name = f"compat_py_{secrets.token_hex(8)}"
+    with pymysql.connect(host=server.hostname, port=server.port, user=server.username) as connection:
+        connection.cursor().execute(f"create database {name}")
+        try:
+            yield server._replace(path=f"/{name}").geturl()
+        finally:
+            connection.cursor().execute(f"drop database {name}")
+
+
+@contextmanager
 def fresh_database(kind):
     if kind == "sqlite":
         yield None
+        return
+    if kind == "mysql":
+        with fresh_mysql() as url:
+            yield url
         return
     if not ADMIN_URL:
         raise RuntimeError("TEST_POSTGRES_URL is not set: run this by `make test-compat`, or below scripts/with-pg.sh")

@@ -14,8 +14,8 @@ if ((positionals[0] ?? "serve") !== "serve" || !values.config) {
 }
 const { emailAndPassword, advanced = {}, plugins = [], production, ...settings } = JSON.parse(readFileSync(values.config, "utf8"));
 const databaseURL = process.env.DATABASE_URL ?? "";
-if (!/^postgres(ql)?:/.test(databaseURL)) {
-  console.error("the reference runs on PostgreSQL only: DATABASE_URL has to be postgres://...");
+if (!/^(postgres(ql)?|mysql):/.test(databaseURL)) {
+  console.error("the reference runs on servers only: DATABASE_URL has to be postgres://... or mysql://...");
   process.exit(2);
 }
 // Better Auth reads it when it is imported.
@@ -26,6 +26,7 @@ const { getMigrations } = await import("better-auth/db/migration");
 const { toNodeHandler } = await import("better-auth/node");
 const { bearer, jwt } = await import("better-auth/plugins");
 const { default: pg } = await import("pg");
+const { default: mysql } = await import("mysql2/promise");
 
 // Our own additions, which Better Auth does not know.
 const { password: _hashing, ...emailOptions } = emailAndPassword ?? {};
@@ -38,7 +39,9 @@ const complete = {
   emailAndPassword: emailOptions,
   advanced: { ...advancedOptions, ipAddress },
   plugins: plugins.map((name) => available[name]()),
-  database: new pg.Pool({ connectionString: databaseURL, max: 10 }),
+  database: databaseURL.startsWith("mysql:")
+    ? mysql.createPool({ uri: databaseURL, timezone: "Z" })
+    : new pg.Pool({ connectionString: databaseURL, max: 10 }),
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { disabled: !process.env.LOG },

@@ -1,6 +1,10 @@
 //! The binary: its commands, its start and its stop.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
+#[path = "cli/tls.rs"]
+mod tls;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

@@ -290,6 +290,13 @@ async fn connect_mysql(url: &str) -> Conn {
     connected.unwrap_or_else(|error| panic!("MySQL does not answer: {error:?}"))
 }
 
+impl TestDatabase {
+    /// Runs statements on the MySQL server of `url`, as its administrator.
+    pub fn on_mysql_server(url: &str, sql: String) {
+        on_mysql(&Url::parse(url).expect("the URL of a MySQL server"), sql);
+    }
+}
+
 fn on_mysql(server: &Url, sql: String) {
     let url = server.to_string();
     elsewhere(async move {
