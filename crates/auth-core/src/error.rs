@@ -266,6 +266,10 @@ impl From<StoreError> for Error {
                 tracing::error!(%reason, "the database is not available");
                 Self::Busy { code: codes::DATABASE_UNAVAILABLE, retry_after: Duration::from_secs(1) }
             }
+            StoreError::DoesNotFit(reason) => {
+                tracing::info!(%reason, "refused a value that the database cannot hold");
+                codes::VALIDATION_ERROR.bad_request().saying("A value is too long for the database")
+            }
             StoreError::Duplicate(_) | StoreError::Query(_) => Self::internal(error),
         }
     }

@@ -55,6 +55,8 @@ pub enum TlsMode {
 struct Names {
     mode: &'static str,
     roots: &'static str,
+    strictest: &'static str,
+    has_verify_ca: bool,
     unsupported: &'static [&'static str],
 }
 
@@ -62,12 +64,16 @@ struct Names {
 const POSTGRES: Names = Names {
     mode: "sslmode",
     roots: "sslrootcert",
+    strictest: "verify-full",
+    has_verify_ca: true,
     unsupported: &["sslcert", "sslkey", "sslcrl", "sslpassword"],
 };
 #[cfg(feature = "mysql")]
 const MYSQL: Names = Names {
     mode: "ssl-mode",
     roots: "ssl-ca",
+    strictest: "VERIFY_IDENTITY",
+    has_verify_ca: false,
     unsupported: &[
         "ssl-cert",
         "ssl-key",
@@ -114,12 +120,16 @@ impl ServerUrl {
             }
         }
         let mode = match (mode.unwrap_or(TlsMode::Preferred), &roots) {
+            // MySQL's driver cannot check an authority without the name.
+            (TlsMode::VerifyCa, _) if !names.has_verify_ca => {
+                return Err(format!("{}=VERIFY_CA is not supported; VERIFY_IDENTITY is", names.mode));
+            }
             // As libpq: who names an authority wants it checked.
-            (TlsMode::Required, Some(_)) => TlsMode::VerifyCa,
-            (TlsMode::Off | TlsMode::Preferred, Some(_)) => {
+            (TlsMode::Required, Some(_)) if names.has_verify_ca => TlsMode::VerifyCa,
+            (TlsMode::Off | TlsMode::Preferred | TlsMode::Required, Some(_)) => {
                 return Err(format!(
-                    "{} has no effect without {}=verify-full (or verify-ca)",
-                    names.roots, names.mode
+                    "{} has no effect without {}={}",
+                    names.roots, names.mode, names.strictest
                 ));
             }
             (mode, _) => mode,
@@ -280,7 +290,6 @@ mod tests {
             ("", TlsMode::Preferred),
             ("?ssl-mode=DISABLED", TlsMode::Off),
             ("?ssl-mode=REQUIRED", TlsMode::Required),
-            ("?ssl-mode=VERIFY_CA", TlsMode::VerifyCa),
         ] {
             assert_eq!(server(&format!("mysql://u@h/d{query}")).tls().mode, mode, "{query}");
         }
@@ -294,6 +303,8 @@ mod tests {
             ("postgres://u:hunter2@h/d?sslmode=hunter2", "sslmode is none of"),
             ("postgres://u:hunter2@h/d?sslmode=require&sslcert=x", "sslcert is not supported"),
             ("mysql://u:hunter2@h/d?ssl-ca=ca.pem", "no effect"),
+            ("mysql://u:hunter2@h/d?ssl-mode=REQUIRED&ssl-ca=ca.pem", "no effect"),
+            ("mysql://u:hunter2@h/d?ssl-mode=VERIFY_CA&ssl-ca=ca.pem", "VERIFY_CA is not supported"),
             ("mysql://u:hunter2@h/d?require_ssl=true", "require_ssl is not supported"),
             ("mysql://u:hunter2@h", "name of a database"),
             ("oracle://u:hunter2@x", "expected"),

@@ -120,7 +120,6 @@ fn mysql_tls(tls: &Tls) -> Result<Option<mysql_async::SslOpts>, String> {
         TlsMode::Preferred | TlsMode::Required => {
             Some(SslOpts::default().with_danger_accept_invalid_certs(true))
         }
-        TlsMode::VerifyCa => Some(trusted()?.with_danger_skip_domain_validation(true)),
-        TlsMode::VerifyFull => Some(trusted()?),
+        TlsMode::VerifyCa | TlsMode::VerifyFull => Some(trusted()?),
     })
 }

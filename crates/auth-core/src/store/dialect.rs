@@ -82,6 +82,12 @@ pub(super) fn is_unavailable(message: &str) -> bool {
     TEXTS.iter().any(|text| message.contains(text))
 }
 
+/// Whether a database's error text says that a column cannot hold a value: too long, or letters that the column's
+/// character set lacks.
+pub(super) fn does_not_fit(message: &str) -> bool {
+    ["Data too long for column", "Incorrect string value"].iter().any(|text| message.contains(text))
+}
+
 /// A MySQL connection, and whether it holds the lock of [`Db::lock_signing_keys`]: unlike a table's lock, that
 /// one does not end with the transaction.
 #[cfg(feature = "mysql")]

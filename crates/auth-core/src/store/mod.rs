@@ -32,6 +32,9 @@ pub enum StoreError {
     /// A unique index already holds the value.
     #[error("the row exists already ({0})")]
     Duplicate(String),
+    /// A value does not fit its column: MySQL's have lengths.
+    #[error("a value does not fit its column ({0})")]
+    DoesNotFit(String),
     /// Any other failure of a statement.
     #[error("query failed: {0}")]
     Query(diesel::result::Error),
@@ -52,6 +55,9 @@ impl From<diesel::result::Error> for StoreError {
             E::BrokenTransactionManager => Self::Unavailable("the connection broke".to_owned()),
             E::DatabaseError(_, ref info) if dialect::is_unavailable(info.message()) => {
                 Self::Unavailable(info.message().to_owned())
+            }
+            E::DatabaseError(_, ref info) if dialect::does_not_fit(info.message()) => {
+                Self::DoesNotFit(info.message().to_owned())
             }
             other => Self::Query(other),
         }
