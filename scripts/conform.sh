@@ -6,7 +6,7 @@
 # DIR holds matrix.mjs. Without arguments: the scenarios that the server has features for. Every failing step has to be
 # explained in compat/differences.toml, and what that file explains has to fail.
 # AUTH_SERVER_BIN replaces the binary; CONFORM_PORT (default 4310) is the first of three ports; CONFORM_DATABASE is postgres
-# (the default) or sqlite: the runner looks into it through compat/conform-db, which stands in for its PostgreSQL driver.
+# (the default), sqlite or mysql: the runner looks into it through compat/conform-db, which stands in for its PostgreSQL driver.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,8 +15,9 @@ cd "$(dirname "$0")/.."
 database=${CONFORM_DATABASE:-postgres}
 case $database in
   postgres) [ -n "${TEST_POSTGRES_URL:-}" ] || exec scripts/with-pg.sh "$0" "$@" ;;
+  mysql) [ -n "${TEST_MYSQL_URL:-}" ] || exec scripts/with-mysql.sh "$0" "$@" ;;
   sqlite) ;;
-  *) echo "conform.sh: CONFORM_DATABASE has to be postgres or sqlite, not $database" >&2; exit 2 ;;
+  *) echo "conform.sh: CONFORM_DATABASE has to be postgres, sqlite or mysql, not $database" >&2; exit 2 ;;
 esac
 
 built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf-origin request-bodies update-user)
@@ -45,6 +46,10 @@ admin=${admin%/*}
 if [ "$database" != postgres ]; then
   mkdir -p "$work/runner/node_modules"
   cp -r compat/conform-db "$work/runner/node_modules/pg"
+fi
+if [ "$database" = mysql ]; then
+  npm install --prefix "$work" --no-package-lock --no-fund --no-audit --loglevel=error --no-save mysql2@3.24.6
+  admin=${TEST_MYSQL_URL%/*}
 fi
 if [ "$database" = sqlite ]; then
   mkdir -p "$TMPDIR/sqlite"
