@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Better Auth 1.7.7 on Node, started like our own server: `auth-server.mjs serve --config FILE.json`, PORT and DATABASE_URL
-// in the environment. The suites here run against it too, which shows that they ask for the protocol and not for us;
-// interop and bench use it as the other side.
+// Better Auth on Node, started like our own server: `auth-server.mjs serve --config FILE.json`, PORT and DATABASE_URL in the
+// environment. The suites here run against it too, which shows that they ask for the protocol and not for us; interop,
+// adopt and bench use it as the other side.
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -21,10 +21,13 @@ if (!/^(postgres(ql)?|mysql):/.test(databaseURL)) {
 // Better Auth reads it when it is imported.
 if (production) process.env.NODE_ENV = "production";
 
-const { betterAuth } = await import("better-auth");
-const { getMigrations } = await import("better-auth/db/migration");
-const { toNodeHandler } = await import("better-auth/node");
-const { bearer, jwt } = await import("better-auth/plugins");
+// BETTER_AUTH: another version, by its name in package.json.
+const better = process.env.BETTER_AUTH ?? "better-auth";
+const { betterAuth } = await import(better);
+// It moved after 1.4.
+const { getMigrations } = await import(`${better}/db/migration`).catch(() => import(`${better}/db`));
+const { toNodeHandler } = await import(`${better}/node`);
+const { bearer, jwt } = await import(`${better}/plugins`);
 const { default: pg } = await import("pg");
 const { default: mysql } = await import("mysql2/promise");
 

@@ -1,0 +1,148 @@
+// A live database of a Better Auth server on Node is taken over by ours, used, and given back: nobody signs in again, no
+// password is set again, no key changes, and what is not ours to touch is as it was. ADOPT_PEOPLE: how many people (20).
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createRemoteJWKSet, jwtVerify } from "jose";
+import pg from "pg";
+import { postgres } from "../support/databases.mjs";
+import { REFERENCE, startServer } from "../support/server.mjs";
+import { data, openPage, PASSWORD, signUp } from "../support/client.mjs";
+
+const VERSIONS = (process.env.ADOPT_VERSIONS ?? "better-auth").split(",");
+const PEOPLE = Number(process.env.ADOPT_PEOPLE ?? 20);
+const PUBLIC = "http://auth.example.test";
+const SESSION_COOKIE = "better-auth.session_token";
+const TABLES = ["user", "account", "session", "verification", "jwks", "orders"];
+
+// Node reads scrypt only: while it may come back, hashes stay in that form.
+const config = { baseURL: PUBLIC, emailAndPassword: { enabled: true, password: { algorithm: "scrypt" } } };
+const startNode = (database, version) => startServer({ database: database.url, config, binary: REFERENCE, env: { BETTER_AUTH: version } });
+const startOurs = (database) => startServer({ database: database.url, config });
+
+async function inDatabase(database, act) {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    return await act((statement, values) => client.query(statement, values).then(({ rows }) => rows));
+  } finally {
+    await client.end();
+  }
+}
+
+/** Eight at a time, as a site's visitors come. */
+async function forEach(items, act) {
+  const rest = [...items];
+  await Promise.all(Array.from({ length: 8 }, async () => { while (rest.length) await act(rest.shift()); }));
+}
+
+/** Every column with its type, and every row as text: of the columns of `only`, an earlier photograph, if given. */
+const photograph = (database, only) => inDatabase(database, async (query) => {
+  const columns = await query(`select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
+    where table_schema = 'public' and table_name = any($1) order by 1, 2`, [TABLES]);
+  const rows = {};
+  for (const table of TABLES) {
+    const names = (only?.columns ?? columns).filter(({ table_name }) => table_name === table).map(({ column_name }) => `"${column_name}"`);
+    const found = await query(`select id::text, row(${names.join(", ")})::text as row from "${table}"`);
+    rows[table] = new Map(found.map(({ id, row }) => [id, row]));
+  }
+  return { rows, columns };
+});
+
+/** The person's browser opens a page of `server`. */
+function visit(server, person) {
+  const page = openPage(server, { origin: PUBLIC });
+  page.browser.plant(SESSION_COOKIE, person.cookie);
+  return page;
+}
+
+async function cookieWorks(server, person) {
+  const { client } = visit(server, person);
+  const { user, session } = data(await client.getSession());
+  assert.deepEqual([user.id, user.email, session.token], [person.user.id, person.email, person.token]);
+}
+
+async function passwordWorks(server, person) {
+  const { user } = data(await openPage(server, { origin: PUBLIC }).client.signIn.email({ email: person.email, password: PASSWORD }));
+  assert.equal(user.id, person.user.id);
+}
+
+async function tokenVerifies(server, jwt, person) {
+  const { payload } = await jwtVerify(jwt, createRemoteJWKSet(new URL(`${server.base}/jwks`)), { issuer: PUBLIC, audience: PUBLIC });
+  assert.equal(payload.sub, person.user.id);
+}
+
+async function join(server, details) {
+  const person = await signUp(server, { origin: PUBLIC, ...details });
+  return { ...person, cookie: person.browser.cookie(SESSION_COOKIE) };
+}
+
+for (const version of VERSIONS) {
+  describe(`a PostgreSQL database of ${version}, taken over and given back`, () => {
+    const people = [];
+    let database, server, first, jwtOfNode, jwtOfOurs, newcomer;
+    before(async () => {
+      database = await postgres();
+      server = await startNode(database, version);
+      await forEach(Array.from({ length: PEOPLE }, (_, at) => `Person ${at} ✓`), async (name) => people.push(await join(server, { name })));
+      jwtOfNode = data(await people[0].client.token()).token;
+      await inDatabase(database, async (query) => {
+        await query(`alter table "user" add column legacy_note text not null default 'keep'`);
+        await query(`create table orders (id integer primary key, "userId" text not null, total numeric(10, 2))`);
+        await query(`insert into orders select row_number() over (), id, 12.5 from "user"`);
+      });
+      first = await photograph(database);
+      await server.stop();
+      server = await startOurs(database);
+    });
+    after(async () => {
+      await server?.stop();
+      await database?.drop();
+    });
+
+    test("our server starts on it, and no column is lost or retyped", async () => {
+      const { columns } = await photograph(database);
+      const named = new Map(columns.map((column) => [`${column.table_name}.${column.column_name}`, column]));
+      for (const column of first.columns) assert.deepEqual(named.get(`${column.table_name}.${column.column_name}`), column);
+    });
+
+    test("every browser is still signed in", () => forEach(people, (person) => cookieWorks(server, person)));
+
+    test("every password works", () => forEach(people, (person) => passwordWorks(server, person)));
+
+    test("a token that Node issued verifies against our key set, which is Node's", async () => {
+      await tokenVerifies(server, jwtOfNode, people[0]);
+      jwtOfOurs = data(await visit(server, people[0]).client.token()).token;
+      await tokenVerifies(server, jwtOfOurs, people[0]);
+      assert.equal((await photograph(database)).rows.jwks.size, 1);
+    });
+
+    test("a newcomer signs up, and somebody changes a name", async () => {
+      newcomer = await join(server, { name: "Newcomer" });
+      data(await visit(server, people[1]).client.updateUser({ name: "Renamed" }));
+    });
+
+    test("every row of before is as it was, but for the one that was changed", async () => {
+      const { rows } = await photograph(database, first);
+      const changed = [];
+      for (const table of TABLES) for (const [id, row] of first.rows[table]) if (rows[table].get(id) !== row) changed.push(`${table} ${id}`);
+      assert.deepEqual(changed, [`user ${people[1].user.id}`]);
+      const grown = Object.fromEntries(TABLES.map((table) => [table, rows[table].size - first.rows[table].size]));
+      assert.deepEqual(grown, { user: 1, account: 1, session: PEOPLE + 1, verification: 0, jwks: 0, orders: 0 });
+    });
+
+    test("back on Node, every browser is still signed in and every password works", async () => {
+      await server.stop();
+      server = await startNode(database, version);
+      await forEach([...people, newcomer], async (person) => {
+        await cookieWorks(server, person);
+        await passwordWorks(server, person);
+      });
+    });
+
+    test("back on Node, tokens of both verify", async () => {
+      await tokenVerifies(server, jwtOfOurs, people[0]);
+      await tokenVerifies(server, jwtOfNode, people[0]);
+      await tokenVerifies(server, data(await visit(server, newcomer).client.token()).token, newcomer);
+    });
+  });
+}
