@@ -29,7 +29,7 @@ compat() {
   say "Packages of the Node and Python suites"
   scripts/compat-deps.sh
   say "Node: the official client, jose, and a Better Auth server on the same database"
-  node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs
+  node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs compat/adopt/*.test.mjs
   say "Node: the example page's proxy and token keeping"
   (cd examples/web && npm ci --silent && npm test)
   say "Chromium: the official client's useSession in React, Vue and Svelte"

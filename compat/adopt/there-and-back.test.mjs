@@ -1,15 +1,23 @@
 // A live database of a Better Auth server on Node is taken over by ours, used, and given back: nobody signs in again, no
-// password is set again, no key changes, and what is not ours to touch is as it was. ADOPT_PEOPLE: how many people (20).
+// password is set again, no key changes, and what is not ours to touch is as it was. ADOPT_PEOPLE: how many people (6).
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import pg from "pg";
 import { postgres } from "../support/databases.mjs";
-import { REFERENCE, startServer } from "../support/server.mjs";
+import { BINARY, REFERENCE, startServer } from "../support/server.mjs";
 import { data, openPage, PASSWORD, signUp } from "../support/client.mjs";
 
-const VERSIONS = (process.env.ADOPT_VERSIONS ?? "better-auth").split(",");
-const PEOPLE = Number(process.env.ADOPT_PEOPLE ?? 20);
+/** What `adopt --check` has to say about the tables of each. */
+const VERSIONS = {
+  "better-auth-1.4": ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"],
+  "better-auth-1.6": ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"],
+  "better-auth-1.7.1": ["tables of Better Auth 1.7.0 to 1.7.2", "account.issuer"],
+  "better-auth": ["tables of Better Auth 1.7.3 or later"],
+};
+const PEOPLE = Number(process.env.ADOPT_PEOPLE ?? 6);
 const PUBLIC = "http://auth.example.test";
 const SESSION_COOKIE = "better-auth.session_token";
 const TABLES = ["user", "account", "session", "verification", "jwks", "orders"];
@@ -18,6 +26,13 @@ const TABLES = ["user", "account", "session", "verification", "jwks", "orders"];
 const config = { baseURL: PUBLIC, emailAndPassword: { enabled: true, password: { algorithm: "scrypt" } } };
 const startNode = (database, version) => startServer({ database: database.url, config, binary: REFERENCE, env: { BETTER_AUTH: version } });
 const startOurs = (database) => startServer({ database: database.url, config });
+
+/** Runs `auth-server adopt --check` on a database. */
+function adoptCheck(database) {
+  const env = { PATH: process.env.PATH, DATABASE_URL: database.url };
+  const { status, stdout, stderr } = spawnSync(BINARY, ["adopt", "--check"], { env, cwd: tmpdir(), encoding: "utf8" });
+  return { code: status, output: stdout + stderr };
+}
 
 async function inDatabase(database, act) {
   const client = new pg.Client({ connectionString: database.url });
@@ -76,7 +91,7 @@ async function join(server, details) {
   return { ...person, cookie: person.browser.cookie(SESSION_COOKIE) };
 }
 
-for (const version of VERSIONS) {
+for (const [version, findings] of Object.entries(VERSIONS)) {
   describe(`a PostgreSQL database of ${version}, taken over and given back`, () => {
     const people = [];
     let database, server, first, jwtOfNode, jwtOfOurs, newcomer;
@@ -92,14 +107,22 @@ for (const version of VERSIONS) {
       });
       first = await photograph(database);
       await server.stop();
-      server = await startOurs(database);
+      server = null;
     });
     after(async () => {
       await server?.stop();
       await database?.drop();
     });
 
+    test("adopt --check names what it found and changes nothing", async () => {
+      const { code, output } = adoptCheck(database);
+      assert.equal(code, 0, output);
+      for (const finding of [...findings, "column user.legacy_note", "table orders"]) assert.ok(output.includes(finding), `${finding} in:\n${output}`);
+      assert.deepEqual(await photograph(database), first);
+    });
+
     test("our server starts on it, and no column is lost or retyped", async () => {
+      server = await startOurs(database);
       const { columns } = await photograph(database);
       const named = new Map(columns.map((column) => [`${column.table_name}.${column.column_name}`, column]));
       for (const column of first.columns) assert.deepEqual(named.get(`${column.table_name}.${column.column_name}`), column);
@@ -144,5 +167,27 @@ for (const version of VERSIONS) {
       await tokenVerifies(server, jwtOfNode, people[0]);
       await tokenVerifies(server, data(await visit(server, newcomer).client.token()).token, newcomer);
     });
+  });
+}
+
+const REFUSED = {
+  "tables with Drizzle's names": [`create table users (id text primary key, email_verified boolean not null)`, "named as Drizzle's generator"],
+  "a column that no row of ours could fill": [`create table "user" (id text primary key, name text not null, email text not null,
+    "emailVerified" boolean not null, image text, "createdAt" timestamptz not null, "updatedAt" timestamptz not null, tenant text not null)`, "user.tenant takes no null"],
+  "ids that are numbers": [`create table verification (id integer primary key, identifier text not null, value text not null,
+    "expiresAt" timestamptz not null, "createdAt" timestamptz, "updatedAt" timestamptz)`, "verification.id has the type integer"],
+};
+for (const [what, [statement, reason]] of Object.entries(REFUSED)) {
+  test(`${what} are refused by name, by the check and by the server's start`, async () => {
+    const database = await postgres();
+    try {
+      await inDatabase(database, (query) => query(statement));
+      const { code, output } = adoptCheck(database);
+      assert.equal(code, 1);
+      assert.ok(output.includes(reason), output);
+      await assert.rejects(startOurs(database), /cannot be served/);
+    } finally {
+      await database.drop();
+    }
   });
 }

@@ -14,6 +14,7 @@ use crate::mail::Mailer;
 use crate::reply::Outgoing;
 use crate::router::{PathTaken, Router};
 use crate::store::Store;
+use crate::store::adopt::Shape;
 use crate::wire::names::CookieNames;
 
 /// What all workers share.
@@ -34,6 +35,8 @@ pub struct Shared {
     pub keys: Option<Keyring>,
     /// Sends mail.
     pub mail: Mailer,
+    /// How rows have to be written to be valid in the tables at hand.
+    pub shape: Shape,
     /// Every endpoint.
     pub router: Router,
     pub(crate) hooks: HookList,
@@ -86,6 +89,7 @@ impl Shared {
             keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secrets)),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
+            shape: Shape::default(),
             hooks,
             config,
             clock,

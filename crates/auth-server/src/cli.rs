@@ -28,6 +28,10 @@ pub enum Command {
     Serve,
     /// Bring the database's tables up to date, then exit. Nothing is ever dropped or retyped.
     Migrate(Migrate),
+    /// Look at the database of a Better Auth server and say what taking it over means: what made it, what would be
+    /// added, what is left alone, what cannot be served. With --check nothing is changed; without, what is missing is
+    /// added, as `serve` and `migrate` do too. Exits 1 when something cannot be served.
+    Adopt(Adopt),
     /// Check the configuration and print what was understood, without secrets. Exits 1 with every problem.
     CheckConfig,
     /// Look at the keys that sign tokens.
@@ -51,6 +55,14 @@ pub struct Migrate {
     /// Print the SQL that would run, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of `adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// Only look, and change nothing.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// What to do with keys.

@@ -10,9 +10,11 @@ use auth_core::app::{App, Shared};
 use auth_core::config::Config;
 use auth_core::crypto::secrets::Secrets;
 use auth_core::store::Store;
+use auth_core::store::adopt::Shape;
 use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
 use auth_jose::{OsEntropy, SystemClock};
 
+use crate::commands::adopt;
 use crate::mount;
 use crate::signals::Signals;
 
@@ -24,10 +26,14 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 /// # Errors
 /// A sentence that says why the server cannot start.
 pub fn run(config: Config, secrets: &Secrets) -> Result<ExitCode, String> {
-    let shared = Shared::new(config, secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
+    let runtime = runtime()?;
+    let shape = runtime.block_on(tables(&config))?;
+    let mut shared = Shared::new(config, secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
+    shared.shape = shape;
     let shared = Arc::new(shared);
-    runtime()?.block_on(prepare(&shared))?;
+    runtime.block_on(signing_key(&shared))?;
+    drop(runtime);
     actix_web::rt::System::new().block_on(listen(shared))
 }
 
@@ -43,10 +49,10 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
         .map_err(|error| format!("cannot start threads: {error}"))
 }
 
-/// Waits for the database, brings its tables up to date, and has a signing key.
-async fn prepare(shared: &Arc<Shared>) -> Result<(), String> {
-    let mode = if shared.config.database.migrate { Mode::Apply } else { Mode::DryRun };
-    let pending = migrate_when_there(&shared.config, mode).await?;
+/// Waits for the database, brings its tables up to date, and tells how rows are written to them.
+async fn tables(config: &Config) -> Result<Shape, String> {
+    let mode = if config.database.migrate { Mode::Apply } else { Mode::DryRun };
+    let pending = migrate_when_there(config, mode).await?;
     for migration in &pending {
         match mode {
             Mode::Apply => tracing::info!(name = migration.name, "applied a migration"),
@@ -56,6 +62,27 @@ async fn prepare(shared: &Arc<Shared>) -> Result<(), String> {
             ),
         }
     }
+    let store = Store::open(&config.database, 1);
+    let url = &config.database.url;
+    let findings = store.examine(&[]).await.map_err(|error| format!("{url}: {error}"))?;
+    adopt::refuse(url, &findings)?;
+    match mode {
+        Mode::Apply => store.complete(&findings).await.map_err(|error| format!("{url}: {error}"))?,
+        Mode::DryRun => {
+            for addition in &findings.to_add {
+                let sql = addition.sql(url);
+                tracing::warn!(
+                    sql,
+                    "a column is missing and database.migrate is off: run `auth-server migrate`"
+                );
+            }
+        }
+    }
+    Ok(findings.shape)
+}
+
+/// Has a key that signs tokens.
+async fn signing_key(shared: &Arc<Shared>) -> Result<(), String> {
     let app = App::new(shared.clone(), Store::open(&shared.config.database, 1));
     if let Some(keys) = &shared.keys {
         keys.load_or_create(&app)

@@ -5,6 +5,8 @@
 //! by us, so no query needs `RETURNING`, `now()` or a default; single-use rows are guarded by the number of
 //! affected rows.
 
+pub mod adopt;
+mod catalogue;
 mod connect;
 mod dialect;
 pub mod migrate;

@@ -66,6 +66,8 @@ table! {
         refresh_token_expires_at -> Nullable<Instant>,
         scope -> Nullable<Text>,
         password -> Nullable<Text>,
+        // Better Auth 1.7.0 to 1.7.2 only: see `adopt::Shape`.
+        issuer -> Nullable<Text>,
         #[sql_name = "createdAt"]
         created_at -> Instant,
         #[sql_name = "updatedAt"]

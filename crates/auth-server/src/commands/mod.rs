@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod adopt;
 mod gen_error_code;
 mod gen_secret;
 mod generate;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
             telemetry::start(config.production);
             migrate(&config, options.dry_run)
         }
+        Command::Adopt(options) => adopt::run(&settings::load(file)?, &options),
         Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
         Command::Keys(Keys::List) => list_keys(settings::load(file)?),
         Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
@@ -49,8 +51,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
 
 fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
     let mode = if dry_run { Mode::DryRun } else { Mode::Apply };
-    let pending = serve::runtime()?.block_on(serve::migrate_when_there(config, mode))?;
+    let runtime = serve::runtime()?;
+    let mut pending = runtime.block_on(serve::migrate_when_there(config, mode))?;
     let url = &config.database.url;
+    pending.extend(runtime.block_on(adopt::complete(config, mode))?);
     if pending.is_empty() {
         eprintln!("{url}: the tables are up to date");
     }

@@ -18,6 +18,9 @@ use crate::store::types::At;
 /// The provider id of e-mail and password.
 pub(crate) const CREDENTIAL: &str = "credential";
 
+/// What Better Auth 1.7.0 to 1.7.2 calls the issuer of such accounts.
+const CREDENTIAL_ISSUER: &str = "local:credential";
+
 /// A row of the `account` table, as far as this server writes it.
 #[derive(Debug, Insertable)]
 #[diesel(table_name = account)]

@@ -3,18 +3,25 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Account, CREDENTIAL, NewAccount};
+use super::{Account, CREDENTIAL, CREDENTIAL_ISSUER, NewAccount};
 use crate::features::user::User;
 use crate::id::Id;
+use crate::store::adopt::Shape;
 use crate::store::schema::{account, user};
 use crate::store::types::At;
 use crate::store::{Db, Result, on};
 use crate::wire::email::EmailAddress;
 
 impl Db {
-    /// Adds an account.
-    pub(crate) async fn insert_account(&mut self, row: &NewAccount) -> Result<()> {
-        on!(self, |conn| diesel::insert_into(account::table).values(row).execute(conn).await?);
+    /// Adds a credential account.
+    pub(crate) async fn insert_account(&mut self, row: &NewAccount, shape: Shape) -> Result<()> {
+        let insert = diesel::insert_into(account::table);
+        if shape.account_issuer {
+            let issued = (row, account::issuer.eq(CREDENTIAL_ISSUER));
+            on!(self, |conn| insert.values(issued).execute(conn).await?);
+        } else {
+            on!(self, |conn| insert.values(row).execute(conn).await?);
+        }
         Ok(())
     }
 

@@ -101,7 +101,7 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
         }
         inserted => inserted?,
     }
-    tx.insert_account(&account).await?;
+    tx.insert_account(&account, cx.app.shape).await?;
     if let Some(session) = &session {
         tx.insert_session(session).await?;
     }

@@ -1,0 +1,325 @@
+//! Taking over the database of a Better Auth server: what is there, what the server would add, what it leaves
+//! alone, and what it cannot serve.
+//!
+//! Nothing is dropped or retyped. A Better Auth server of the version found goes on working on the same database.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::catalogue::{Column, add_text_column};
+use super::{Result, Store, StoreError};
+use crate::config::DatabaseUrl;
+
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Boolean,
+    Date,
+}
+
+use Kind::{Boolean, Date, Text};
+
+/// A column that the server reads or writes: its name, what it holds, and whether every row has a value.
+type Needed = (&'static str, Kind, bool);
+
+/// What the server reads and writes.
+const TABLES: &[(&str, &[Needed])] = &[
+    (
+        "user",
+        &[
+            ("id", Text, true),
+            ("name", Text, true),
+            ("email", Text, true),
+            ("emailVerified", Boolean, true),
+            ("image", Text, false),
+            ("createdAt", Date, true),
+            ("updatedAt", Date, true),
+        ],
+    ),
+    (
+        "session",
+        &[
+            ("id", Text, true),
+            ("expiresAt", Date, true),
+            ("token", Text, true),
+            ("createdAt", Date, true),
+            ("updatedAt", Date, true),
+            ("ipAddress", Text, false),
+            ("userAgent", Text, false),
+            ("userId", Text, true),
+        ],
+    ),
+    (
+        "account",
+        &[
+            ("id", Text, true),
+            ("accountId", Text, true),
+            ("providerId", Text, true),
+            ("userId", Text, true),
+            ("accessToken", Text, false),
+            ("refreshToken", Text, false),
+            ("idToken", Text, false),
+            ("accessTokenExpiresAt", Date, false),
+            ("refreshTokenExpiresAt", Date, false),
+            ("scope", Text, false),
+            ("password", Text, false),
+            ("createdAt", Date, true),
+            ("updatedAt", Date, true),
+        ],
+    ),
+    (
+        "verification",
+        &[
+            ("id", Text, true),
+            ("identifier", Text, true),
+            ("value", Text, true),
+            ("expiresAt", Date, true),
+            ("createdAt", Date, false),
+            ("updatedAt", Date, false),
+        ],
+    ),
+    (
+        "jwks",
+        &[
+            ("id", Text, true),
+            ("publicKey", Text, true),
+            ("privateKey", Text, true),
+            ("createdAt", Date, true),
+            ("expiresAt", Date, false),
+            ("alg", Text, false),
+            ("crv", Text, false),
+        ],
+    ),
+];
+
+/// What made the tables, as far as they show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// There is no table of Better Auth's.
+    Nothing,
+    /// `jwks` has no `alg`.
+    From1_4To1_6,
+    /// `account` has an `issuer`.
+    From1_7_0To1_7_2,
+    /// The present tables: 1.7.3 and later, or this server.
+    Since1_7_3,
+    /// The tables fit, and without `jwks` they do not tell the version.
+    WithoutJwks,
+    /// Names as Drizzle's generator writes them (`email_verified`, `users`).
+    Drizzle,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "no tables of a Better Auth server",
+            Self::From1_4To1_6 => "tables of Better Auth 1.4 to 1.6 (jwks has no alg)",
+            Self::From1_7_0To1_7_2 => "tables of Better Auth 1.7.0 to 1.7.2 (account has an issuer)",
+            Self::Since1_7_3 => "tables of Better Auth 1.7.3 or later, or of this server",
+            Self::WithoutJwks => {
+                "tables of Better Auth without the jwt plugin (they do not tell the version)"
+            }
+            Self::Drizzle => "tables named as Drizzle's generator names them",
+        })
+    }
+}
+
+/// How the rows have to be written to be valid in the tables at hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// `account` has the column `issuer`, which Better Auth 1.7.0 to 1.7.2 wants in every row.
+    pub account_issuer: bool,
+}
+
+/// What an examination of the tables found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// What made the tables.
+    pub origin: Origin,
+    /// Statements that add what is missing from the tables that are there.
+    pub to_add: Vec<Addition>,
+    /// Tables that are not there.
+    pub missing_tables: Vec<&'static str>,
+    /// Tables and columns that are not the server's and stay as they are.
+    pub left_alone: Vec<String>,
+    /// Why the tables cannot be served, each with its table and column.
+    pub refused: Vec<String>,
+    /// How rows have to be written.
+    pub shape: Shape,
+}
+
+/// A column that the server adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addition {
+    table: &'static str,
+    column: &'static str,
+}
+
+impl Addition {
+    /// The statement, as the database at `url` writes it.
+    #[must_use]
+    pub fn sql(&self, url: &DatabaseUrl) -> String {
+        let quote = match url {
+            #[cfg(feature = "mysql")]
+            DatabaseUrl::Mysql(_) => '`',
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => '"',
+        };
+        add_text_column(quote, self.table, self.column)
+    }
+}
+
+impl fmt::Display for Addition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)
+    }
+}
+
+/// Compares the columns of a database with what the server needs. `declared` are the configured additional fields,
+/// as (table, column).
+#[must_use]
+pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
+    let has = |table: &str, name: &str| columns.iter().any(|it| it.table == table && it.name == name);
+    let tables: BTreeSet<&str> = columns.iter().map(|column| column.table.as_str()).collect();
+    let mut findings = Findings {
+        origin: origin(&tables, &has),
+        to_add: Vec::new(),
+        missing_tables: Vec::new(),
+        left_alone: Vec::new(),
+        refused: Vec::new(),
+        shape: Shape { account_issuer: has("account", "issuer") },
+    };
+    if findings.origin == Origin::Drizzle {
+        findings.refused.push(
+            "the tables have Drizzle's names (such as email_verified); this server reads Better Auth's own (emailVerified): \
+             rename tables and columns (in the schema file: camelCase), nothing else has to change"
+                .to_owned(),
+        );
+        return findings;
+    }
+    for (table, needed) in TABLES {
+        if tables.contains(table) {
+            examine_table(table, needed, columns, declared, &mut findings);
+        } else {
+            findings.missing_tables.push(table);
+        }
+    }
+    let ours = |table: &str| TABLES.iter().any(|(name, _)| *name == table) || OWN_TABLES.contains(&table);
+    findings
+        .left_alone
+        .extend(tables.iter().filter(|table| !ours(table)).map(|table| format!("table {table}")));
+    findings
+}
+
+/// Further tables that this server or upstream has.
+const OWN_TABLES: &[&str] = &["rateLimit", "__diesel_schema_migrations", "sqlite_sequence"];
+
+fn origin(tables: &BTreeSet<&str>, has: &dyn Fn(&str, &str) -> bool) -> Origin {
+    let is_drizzle = |table: &str| has(table, "email_verified");
+    if is_drizzle("user")
+        || is_drizzle("users")
+        || (tables.contains("users") && has("users", "emailVerified"))
+    {
+        Origin::Drizzle
+    } else if !TABLES.iter().any(|(table, _)| tables.contains(table)) {
+        Origin::Nothing
+    } else if has("account", "issuer") {
+        Origin::From1_7_0To1_7_2
+    } else if !tables.contains("jwks") {
+        Origin::WithoutJwks
+    } else if has("jwks", "alg") {
+        Origin::Since1_7_3
+    } else {
+        Origin::From1_4To1_6
+    }
+}
+
+fn examine_table(
+    table: &'static str,
+    needed: &[Needed],
+    columns: &[Column],
+    declared: &[(&str, &str)],
+    findings: &mut Findings,
+) {
+    let here: Vec<&Column> = columns.iter().filter(|column| column.table == table).collect();
+    for (name, kind, is_required) in needed {
+        match here.iter().find(|column| column.name == *name) {
+            Some(column) if !fits(*kind, &column.data_type) => findings.refused.push(format!(
+                "{table}.{name} has the type {}; {} is needed",
+                column.data_type,
+                match kind {
+                    Text => "text",
+                    Boolean => "boolean",
+                    Date => "a date and time",
+                }
+            )),
+            Some(_) => {}
+            None if *is_required || *kind != Text => {
+                findings.refused.push(format!("{table}.{name} is missing"));
+            }
+            None => findings.to_add.push(Addition { table, column: name }),
+        }
+    }
+    for column in here {
+        let name = column.name.as_str();
+        let is_known = needed.iter().any(|(it, ..)| *it == name) || (table, name) == ("account", "issuer");
+        if is_known || declared.contains(&(table, name)) {
+            continue;
+        }
+        if column.is_needed() {
+            findings.refused.push(format!(
+                "{table}.{name} takes no null and has no default, so no row could be added: give it a default, or declare \
+                 it as an additional field with a defaultValue"
+            ));
+        } else {
+            findings.left_alone.push(format!("column {table}.{name}"));
+        }
+    }
+}
+
+/// Whether values of `kind` can be kept in a column of this type, on any of the databases.
+fn fits(kind: Kind, data_type: &str) -> bool {
+    let starts = |words: &[&str]| words.iter().any(|word| data_type.starts_with(word));
+    match kind {
+        // SQLite takes anything in a column without a type.
+        Text => {
+            starts(&["text", "char", "varchar", "uuid", "longtext", "mediumtext", "tinytext"])
+                || data_type.is_empty()
+        }
+        Boolean => starts(&["bool", "tinyint", "int", "bit"]),
+        Date => starts(&["date", "timestamp", "text", "int"]),
+    }
+}
+
+impl Store {
+    /// Looks at the tables.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn examine(&self, declared: &[(&str, &str)]) -> Result<Findings> {
+        let columns = self.db().await?.list_columns().await?;
+        Ok(examine(&columns, declared))
+    }
+
+    /// Adds the columns that were found missing. Servers that start together may do it at once.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn complete(&self, findings: &Findings) -> Result<()> {
+        let mut db = self.db().await?;
+        for addition in &findings.to_add {
+            let Err(error) = db.add_text_column(addition.table, addition.column).await else { continue };
+            let is_there = |column: &Column| column.table == addition.table && column.name == addition.column;
+            let by_another = matches!(error, StoreError::Query(_) | StoreError::Duplicate(_))
+                && db.list_columns().await?.iter().any(is_there);
+            if !by_another {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! `adopt`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use auth_core::config::{Config, DatabaseUrl};
+use auth_core::store::Store;
+use auth_core::store::adopt::{Findings, Origin};
+use auth_core::store::migrate::{Mode, Pending};
+
+use crate::cli::Adopt;
+use crate::serve;
+
+pub(super) fn run(config: &Config, options: &Adopt) -> Result<ExitCode, String> {
+    let url = &config.database.url;
+    if url.file().is_some_and(|file| !file.exists()) {
+        return Err(format!("{url} is not there; `auth-server serve` makes a new database"));
+    }
+    let runtime = serve::runtime()?;
+    let findings = runtime.block_on(examine(config))?;
+    super::print(format_args!("{}", report(url, &findings)))?;
+    if !findings.refused.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if !options.check {
+        runtime.block_on(serve::migrate_when_there(config, Mode::Apply))?;
+        runtime.block_on(complete(config, Mode::Apply))?;
+        super::print(format_args!("done: `auth-server serve` can serve it\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds the columns that tables of earlier versions lack, or lists them.
+pub(crate) async fn complete(config: &Config, mode: Mode) -> Result<Vec<Pending>, String> {
+    let url = &config.database.url;
+    if url.file().is_some_and(|file| !file.exists()) {
+        return Ok(Vec::new());
+    }
+    let findings = examine(config).await?;
+    refuse(url, &findings)?;
+    if mode == Mode::Apply {
+        let store = Store::open(&config.database, 1);
+        store.complete(&findings).await.map_err(|error| format!("{url}: {error}"))?;
+    }
+    let pending = |addition: &auth_core::store::adopt::Addition| Pending {
+        name: addition.to_string(),
+        sql: format!("{};", addition.sql(url)),
+    };
+    Ok(findings.to_add.iter().map(pending).collect())
+}
+
+async fn examine(config: &Config) -> Result<Findings, String> {
+    let store = Store::open(&config.database, 1);
+    store.examine(&[]).await.map_err(|error| format!("{}: {error}", config.database.url))
+}
+
+/// # Errors
+/// When the tables cannot be served: every reason.
+pub(crate) fn refuse(url: &DatabaseUrl, findings: &Findings) -> Result<(), String> {
+    if findings.refused.is_empty() {
+        return Ok(());
+    }
+    let reasons = findings.refused.join("\n  ");
+    Err(format!("{url} cannot be served (`auth-server adopt --check` tells more):\n  {reasons}"))
+}
+
+fn report(url: &DatabaseUrl, findings: &Findings) -> String {
+    let mut text = format!("{url}\nfound: {}\n", findings.origin);
+    let mut section = |title: &str, lines: &[String]| {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "{title}:\n  {}", lines.join("\n  "));
+        }
+    };
+    let tables = findings.missing_tables.iter().map(|table| format!("table {table}"));
+    let columns = findings.to_add.iter().map(|addition| format!("column {addition}"));
+    let mut added: Vec<_> = tables.chain(columns).collect();
+    if findings.origin == Origin::Drizzle {
+        added.clear();
+    }
+    section("is added", &added);
+    section("is left alone", &findings.left_alone);
+    if findings.shape.account_issuer {
+        section(
+            "is written for the other server",
+            &["account.issuer, as Better Auth 1.7.0 to 1.7.2 does".to_owned()],
+        );
+    }
+    section("cannot be served", &findings.refused);
+    if findings.refused.is_empty() && added.is_empty() {
+        section("result", &["nothing has to be changed".to_owned()]);
+    }
+    text
+}
