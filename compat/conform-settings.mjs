@@ -16,8 +16,6 @@ const NOT_BUILT = {
   "session.deferSessionRefresh": "POST /get-session",
   account: "provider accounts: linking and their tokens",
   verification: "one-time values: they come with mail and providers",
-  rateLimit: "rate limits",
-  cors: "the CORS layer",
   dynamicBaseURL: "a base URL by request",
   "advanced.crossSubDomainCookies": "cookies for a whole domain",
   "advanced.defaultCookieAttributes": "cookie attributes by setting",

@@ -10,6 +10,7 @@ use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
+use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::reply::Outgoing;
 use crate::router::{PathTaken, Router};
@@ -39,6 +40,8 @@ pub struct Shared {
     pub shape: Shape,
     /// Every endpoint.
     pub router: Router,
+    /// How often clients have asked.
+    pub limits: Limits,
     pub(crate) hooks: HookList,
 }
 
@@ -80,8 +83,10 @@ impl Shared {
             endpoints.extend(feature.endpoints);
         }
         let password = config.email_and_password.password;
+        let router = Router::new(&config.base_path, &config.disabled_paths, endpoints)?;
         Ok(Self {
-            router: Router::new(&config.base_path, &config.disabled_paths, endpoints)?,
+            limits: Limits::new(&config, &router, secrets.current()),
+            router,
             hasher: PasswordHasher::new(password, entropy.clone())
                 .map_err(|error| BuildError::Hasher(error.to_string()))?,
             signer: secrets.cookie_signer(config.cookies.accept_older_secrets),

@@ -1,5 +1,6 @@
 //! One request on its way to an endpoint.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 
 use crate::app::App;
 use crate::reply::Outgoing;
+use crate::wire::client_ip::{ClientAddress, ClientIpRules};
 use crate::wire::cookie;
 use crate::wire::query::Query;
 
@@ -34,6 +36,10 @@ impl Method {
 /// An HTTP request, free of any framework.
 #[derive(Debug, Default)]
 pub struct Request {
+    /// The method, as it was sent.
+    pub method: String,
+    /// The raw path.
+    pub path: String,
     /// The raw query string, without the question mark.
     pub query: String,
     /// Headers in order, names in lower case.
@@ -47,7 +53,7 @@ pub struct Request {
 impl Request {
     /// The value of a header; several are joined with a comma, as the Fetch standard does.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut values = self.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
         let first = values.next()?;
         Some(match values.next() {
@@ -59,6 +65,21 @@ impl Request {
             }
         })
     }
+
+    fn named_headers<'n>(&self, names: &'n [String]) -> Vec<(&'n str, Cow<'_, str>)> {
+        names.iter().filter_map(|name| Some((name.as_str(), self.header(name)?))).collect()
+    }
+
+    /// The client's address to count by, if it is one client's.
+    #[must_use]
+    pub fn counted_client(&self, rules: &ClientIpRules) -> Option<ClientAddress> {
+        let headers = self.named_headers(&rules.headers);
+        rules.counted(|name| find(&headers, name), self.peer)
+    }
+}
+
+fn find<'h>(headers: &'h [(&str, Cow<'_, str>)], name: &str) -> Option<&'h str> {
+    headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_ref())
 }
 
 /// A request together with the server's parts: what an endpoint gets, inside its access type.
@@ -98,7 +119,7 @@ impl Call {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
         let header = self.request.header("cookie")?;
-        cookie::find(&header, name).map(std::borrow::Cow::into_owned)
+        cookie::find(&header, name).map(Cow::into_owned)
     }
 
     /// The value of a cookie of the request, if our signature on it is good.
@@ -112,9 +133,8 @@ impl Call {
     #[must_use]
     pub fn client_ip(&self) -> Option<String> {
         let rules = &self.app.config.client_ip;
-        let named = |name: &String| Some((name.clone(), self.request.header(name)?));
-        let headers: Vec<_> = rules.headers.iter().filter_map(named).collect();
-        let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_ref());
-        rules.resolve(header, self.request.peer)
+        let headers = self.request.named_headers(&rules.headers);
+        let address = rules.resolve(|name| find(&headers, name), self.request.peer);
+        address.map(|address| address.to_string())
     }
 }

@@ -125,6 +125,14 @@ pub enum Error {
         /// When another try makes sense.
         retry_after: Duration,
     },
+    /// 429: asked or tried too often.
+    #[error("too many requests")]
+    Limited {
+        /// The table entry.
+        code: ErrorCode,
+        /// When another try makes sense.
+        retry_after: Duration,
+    },
     /// 500: our fault. Logged once, never described to the caller.
     #[error(transparent)]
     Internal(Box<dyn std::error::Error + Send + Sync>),
@@ -241,6 +249,9 @@ impl Error {
             Self::NoRoute => Response::empty(404).header("X-Error-Id", codes::NO_ROUTE.id),
             Self::Busy { code, retry_after } => {
                 body(503, code, code.message).header("Retry-After", retry_after.as_secs().max(1).to_string())
+            }
+            Self::Limited { code, retry_after } => {
+                body(429, code, code.message).header("X-Retry-After", retry_after.as_secs().to_string())
             }
             Self::Internal(cause) => {
                 tracing::error!(error = %cause, id = codes::INTERNAL.id, "request failed");

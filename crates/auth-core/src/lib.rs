@@ -19,6 +19,7 @@ pub mod features;
 pub mod hooks;
 pub mod id;
 pub mod input;
+pub mod limits;
 pub mod mail;
 pub mod pipeline;
 pub mod reply;

@@ -11,8 +11,44 @@ use crate::call::{Call, Method, Request};
 use crate::endpoint::{BodyTypes, Endpoint};
 use crate::error::{Error, ErrorCode, Result, codes};
 use crate::reply::Response;
+use crate::wire::cors;
 use crate::wire::origin::{OriginInput, OriginRefusal, check_origin};
 use crate::wire::query::{self, QueryValue};
+
+/// Finds the endpoint of a request, whose body is not read yet.
+///
+/// # Errors
+/// The response, if there is nothing to run: the answer to a preflight request, 429, or 404.
+pub async fn admit<'a>(app: &'a App, request: &Request) -> std::result::Result<&'a Endpoint, Response> {
+    let origin = request.header("origin");
+    if let Some(cors) = &app.config.cors
+        && cors::is_preflight(&request.method, request.header("access-control-request-method").as_deref())
+        && let Some(answer) = cors.preflight(origin.as_deref())
+    {
+        return Err(answer);
+    }
+    app.limit(request, app.clock.now()).await.map_err(Error::into_response)?;
+    let method = match request.method.as_str() {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        _ => return Err(Error::NoRoute.into_response()),
+    };
+    app.router.find(method, &request.path).ok_or_else(|| Error::NoRoute.into_response())
+}
+
+/// Adds what every response has, to a request from a page of `origin`.
+pub fn finish(app: &App, origin: Option<&str>, response: &mut Response) {
+    // Upstream says it in a header of its own; libraries know the standard one.
+    if response.status == 429
+        && !app.config.upstream_exact
+        && let Some(seconds) = response.header_value("X-Retry-After").map(str::to_owned)
+    {
+        response.headers.push(("Retry-After", seconds));
+    }
+    if let Some(cors) = &app.config.cors {
+        cors.decorate(origin, response);
+    }
+}
 
 /// Runs `endpoint` on `request` and makes the response, whatever happens.
 pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Response {

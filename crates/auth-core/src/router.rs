@@ -46,6 +46,20 @@ impl Router {
         self.endpoints.get(*index)
     }
 
+    /// What a raw path has below the base path, without trailing slashes; empty for all other paths.
+    #[must_use]
+    pub fn below_base<'p>(&self, raw_path: &'p str) -> &'p str {
+        raw_path.strip_prefix(self.base_path.as_str()).unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// The path of the endpoint, of whatever method, that `path` below the base path leads to.
+    #[must_use]
+    pub fn known_path(&self, path: &str) -> Option<&'static str> {
+        let index =
+            [Method::Get, Method::Post].iter().find_map(|method| self.by_path.get(&(*method, path)))?;
+        self.endpoints.get(*index).map(|endpoint| endpoint.path)
+    }
+
     /// Every endpoint, in the features' order.
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {

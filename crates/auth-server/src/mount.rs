@@ -3,8 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use auth_core::app::App;
 use auth_core::call::{Method, Request};
@@ -23,36 +23,34 @@ pub fn routes(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
 /// One request. A panic ends this request only.
 async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<App>) -> HttpResponse {
     let app = app.into_inner();
-    let response = match AssertUnwindSafe(answer(&request, payload, app)).catch_unwind().await {
+    let call = Request {
+        method: request.method().as_str().to_owned(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers: request.headers().iter().map(|(name, value)| header(name, value)).collect(),
+        body: web::Bytes::new(),
+        peer: request.peer_addr().map(|address| address.ip()),
+    };
+    let origin = call.header("origin").map(std::borrow::Cow::into_owned);
+    let mut response = match AssertUnwindSafe(answer(call, payload, app.clone())).catch_unwind().await {
         Ok(response) => response,
         Err(_panic) => Error::internal("a request panicked").into_response(),
     };
+    pipeline::finish(&app, origin.as_deref(), &mut response);
     write(response)
 }
 
-async fn answer(request: &HttpRequest, payload: web::Payload, app: Arc<App>) -> Response {
-    let method = match *request.method() {
-        HttpMethod::GET => Method::Get,
-        HttpMethod::POST => Method::Post,
-        _ => return Error::NoRoute.into_response(),
+async fn answer(mut call: Request, payload: web::Payload, app: Arc<App>) -> Response {
+    let endpoint = match pipeline::admit(&app, &call).await {
+        Ok(endpoint) => endpoint,
+        Err(response) => return response,
     };
-    let Some(endpoint) = app.router.find(method, request.uri().path()) else {
-        return Error::NoRoute.into_response();
-    };
-    let body = match method {
-        Method::Get => Ok(web::Bytes::new()),
-        Method::Post => read_body(request, payload, &app).await,
-    };
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => return error.into_response(),
-    };
-    let call = Request {
-        query: request.uri().query().unwrap_or_default().to_owned(),
-        headers: request.headers().iter().map(|(name, value)| header(name, value)).collect(),
-        body,
-        peer: request.peer_addr().map(|address| address.ip()),
-    };
+    if endpoint.method == Method::Post {
+        match read_body(&call, payload, &app).await {
+            Ok(body) => call.body = body,
+            Err(error) => return error.into_response(),
+        }
+    }
     pipeline::run(app.clone(), endpoint, call).await
 }
 
@@ -61,10 +59,10 @@ fn header(name: &HeaderName, value: &HeaderValue) -> (String, String) {
 }
 
 /// Reads the whole body within the limits of size and time.
-async fn read_body(request: &HttpRequest, payload: web::Payload, app: &App) -> Result<web::Bytes> {
+async fn read_body(request: &Request, payload: web::Payload, app: &App) -> Result<web::Bytes> {
     let config = &app.config.server;
     let too_large = || codes::PAYLOAD_TOO_LARGE.with(Status::PayloadTooLarge);
-    let declared = request.headers().get("content-length").and_then(|value| value.to_str().ok());
+    let declared = request.header("content-length");
     if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > config.body_limit as u64) {
         return Err(too_large());
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::HttpServer;
 use auth_core::app::{App, Shared};
-use auth_core::config::Config;
+use auth_core::config::{Config, RateStorage};
 use auth_core::crypto::secrets::Secrets;
 use auth_core::store::Store;
 use auth_core::store::adopt::Shape;
@@ -20,6 +20,9 @@ use crate::signals::Signals;
 
 /// How often keys that other servers on the database made are looked for.
 const KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// How often counts whose window is over are removed from the database.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -144,17 +147,34 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     tracing::info!(%bound, public, database, "serving");
 
     let follow = actix_web::rt::spawn(follow_keys(shared.clone()));
+    let forget = actix_web::rt::spawn(forget_counts(shared.clone()));
     let server = server.run();
     let handle = server.handle();
     let stop = actix_web::rt::spawn(async move { handle.stop(signals.stop().await).await });
     let served = server.await;
     stop.abort();
     follow.abort();
+    forget.abort();
     // No request makes new mail any more; what waits gets as long as the requests had.
     shared.mail.drain(shared.config.server.shutdown_timeout).await;
     served.map_err(|error| format!("the server stopped: {error}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what the rate limit counted in the database and needs no more.
+async fn forget_counts(shared: Arc<Shared>) {
+    if shared.config.rate_limit.storage != RateStorage::Database {
+        return;
+    }
+    let store = Store::open(&shared.config.database, 1);
+    let app = App::new(shared, store);
+    loop {
+        tokio::time::sleep(FORGET_EVERY).await;
+        if let Err(error) = app.forget_old_counts().await {
+            tracing::warn!(%error, "old counts of the rate limit could not be removed");
+        }
+    }
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {

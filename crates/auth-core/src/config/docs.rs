@@ -31,7 +31,7 @@ pub fn env_example() -> String {
         let example = match (name, setting.kind) {
             ("NODE_ENV", _) => "development",
             ("BETTER_AUTH_URL", _) => "https://auth.example.com",
-            ("APP_URL", _) => "https://app.example.com",
+            ("APP_URL" | "CORS_ORIGINS", _) => "https://app.example.com",
             ("BETTER_AUTH_TRUSTED_ORIGINS", _) => "https://app.example.com,https://*.preview.example.com",
             ("MAIL_FROM", _) => "Example <no-reply@example.com>",
             ("DATABASE_URL", _) => "postgres://auth:PASSWORD@localhost/auth",

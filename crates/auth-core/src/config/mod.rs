@@ -1,6 +1,7 @@
 //! Configuration: one file with upstream's option names, overridden by environment variables, parsed into
 //! types once. [`Config::load`] is a pure function of its sources and reports every problem at once.
 
+mod cors;
 mod database_url;
 mod docs;
 mod email_and_password;
@@ -8,6 +9,7 @@ mod error_url;
 mod jwt;
 mod mail;
 mod origin;
+mod rate_limit;
 mod reader;
 mod secrets;
 mod server;
@@ -17,6 +19,7 @@ mod types;
 
 use crate::crypto::secrets::Secrets;
 use crate::wire::client_ip::ClientIpRules;
+use crate::wire::cors::Cors;
 use crate::wire::origin::TrustedOrigins;
 
 pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
@@ -26,6 +29,7 @@ pub use error_url::ErrorUrl;
 pub use jwt::JwtConfig;
 pub use mail::MailConfig;
 pub use origin::ChecksConfig;
+pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
 use reader::Reader;
 pub use reader::{Problem, Sources};
 pub use server::{DatabaseConfig, ServerConfig};
@@ -68,6 +72,10 @@ pub struct Config {
     pub upstream_exact: bool,
     /// How the client's address is found.
     pub client_ip: ClientIpRules,
+    /// How often clients may ask.
+    pub rate_limit: RateLimitConfig,
+    /// Pages of other origins that may call the server, if any.
+    pub cors: Option<Cors>,
     /// Where `/error` redirects.
     pub error_url: Option<ErrorUrl>,
     /// The jwt plugin.
@@ -95,6 +103,7 @@ impl Config {
         let production = r.boolean("production", false);
         let server = server::server(&mut r);
         let base_url = origin::base_url(&mut r, production, server.port);
+        let upstream_exact = r.boolean("advanced.upstreamExact", false);
         let config = Self {
             production,
             base_path: origin::base_path(&mut r, &base_url),
@@ -109,8 +118,10 @@ impl Config {
             cookies: session::cookies(&mut r, &base_url),
             checks: origin::checks(&mut r),
             mail: mail::read(&mut r, sources, production, &base_url),
-            upstream_exact: r.boolean("advanced.upstreamExact", false),
+            upstream_exact,
             client_ip: origin::client_ip(&mut r),
+            rate_limit: rate_limit::read(&mut r, production, upstream_exact),
+            cors: cors::read(&mut r),
             error_url: error_url::error_url(&mut r),
             jwt: jwt::read(&mut r, &base_url),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),

@@ -109,6 +109,5 @@ pub(super) fn client_ip(r: &mut Reader) -> ClientIpRules {
         trusted_proxies,
         ipv6_subnet: u8::try_from(r.integer("advanced.ipAddress.ipv6Subnet", 64, 1..=128)).unwrap_or(64),
         disabled: r.boolean("advanced.ipAddress.disableIpTracking", false),
-        ..ClientIpRules::default()
     }
 }

@@ -1,5 +1,7 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
+mod limits;
+
 /// What a setting's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -36,7 +38,7 @@ impl Kind {
 }
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// Its place in the file: upstream's option name in upstream's nesting.
     pub key: &'static str,
@@ -60,10 +62,31 @@ const fn setting(
     Setting { key, env, kind, default, about }
 }
 
+/// All settings, in the order of the documents.
+pub const SETTINGS: &[Setting] =
+    &join::<{ GENERAL.len() + limits::SETTINGS.len() }>(&[GENERAL, limits::SETTINGS]);
+
+/// One list of several; fewer or more than `N` settings do not compile.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is an error")]
+const fn join<const N: usize>(parts: &[&[Setting]]) -> [Setting; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            all[at] = parts[part][index];
+            at += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    assert!(at == N);
+    all
+}
+
 use Kind::{Boolean, Choice, Integer, List, Seconds, Secret, Text};
 
-/// All settings, in the order of the documents.
-pub const SETTINGS: &[Setting] = &[
+const GENERAL: &[Setting] = &[
     setting(
         "production",
         Some("NODE_ENV"),

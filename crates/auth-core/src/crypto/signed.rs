@@ -17,6 +17,24 @@ const SIGNATURE_LENGTH: usize = 44;
 /// SHA-256's block, to which HMAC brings every key.
 const BLOCK_LENGTH: usize = 64;
 
+/// HMAC-SHA-256 whose key is the secret's UTF-8 bytes.
+pub(crate) fn keyed(secret: &Secret<String>) -> Hmac<Sha256> {
+    let secret = secret.expose().as_bytes();
+    let mut block = Zeroizing::new([0_u8; BLOCK_LENGTH]);
+    let digest;
+    // HMAC's own preparation of a key, done here because a key of one whole block cannot be refused.
+    let key: &[u8] = if secret.len() > BLOCK_LENGTH {
+        digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret)));
+        digest.as_slice()
+    } else {
+        secret
+    };
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    Hmac::new((&*block).into())
+}
+
 /// Signs and opens cookie values with keys prepared once.
 #[derive(Clone)]
 pub struct CookieSigner {
@@ -29,20 +47,7 @@ impl CookieSigner {
     /// A signer whose key is the secret's UTF-8 bytes.
     #[must_use]
     pub fn new(secret: &Secret<String>) -> Self {
-        let secret = secret.expose().as_bytes();
-        let mut block = Zeroizing::new([0_u8; BLOCK_LENGTH]);
-        let digest;
-        // HMAC's own preparation of a key, done here because a key of one whole block cannot be refused.
-        let key: &[u8] = if secret.len() > BLOCK_LENGTH {
-            digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret)));
-            digest.as_slice()
-        } else {
-            secret
-        };
-        for (to, from) in block.iter_mut().zip(key) {
-            *to = *from;
-        }
-        Self { key: Hmac::new((&*block).into()), older: Vec::new() }
+        Self { key: keyed(secret), older: Vec::new() }
     }
 
     /// This signer, opening also what the `older` ones have signed.

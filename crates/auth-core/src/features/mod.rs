@@ -11,7 +11,7 @@ pub mod user;
 use crate::config::Config;
 use crate::error::{self, ErrorCode};
 use crate::feature::Feature;
-use crate::mail;
+use crate::{limits, mail};
 
 /// The features that the configuration switches on.
 #[must_use]
@@ -44,7 +44,7 @@ pub fn error_codes() -> Vec<ErrorCode> {
         bearer::feature(),
         jwt::feature(),
     ];
-    let mut codes: Vec<ErrorCode> = [error::codes::ALL, mail::codes::ALL].concat();
+    let mut codes: Vec<ErrorCode> = [error::codes::ALL, limits::codes::ALL, mail::codes::ALL].concat();
     codes.extend(features.iter().flat_map(|feature| feature.codes));
     codes.sort_by_key(|code| code.id);
     codes

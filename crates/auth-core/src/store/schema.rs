@@ -94,6 +94,19 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::{BigInt, Integer, Text};
+
+    #[sql_name = "rateLimit"]
+    rate_limit (id) {
+        id -> Text,
+        key -> Text,
+        count -> Integer,
+        #[sql_name = "lastRequest"]
+        last_request -> BigInt,
+    }
+}
+
 joinable!(session -> user (user_id));
 joinable!(account -> user (user_id));
 allow_tables_to_appear_in_same_query!(user, session, account);

@@ -94,6 +94,8 @@ impl TestRequest {
 
     pub(super) fn into_call(self, target: &str) -> Request {
         Request {
+            method: self.method,
+            path: target.split('?').next().unwrap_or_default().to_owned(),
             query: target.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default(),
             headers: self.headers,
             body: self.body.into(),

@@ -18,10 +18,8 @@ pub use database::{Kind, TestDatabase};
 pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 
 use crate::app::{App, Shared};
-use crate::call::Method;
 use crate::config::{Config, Problem, Sources};
 use crate::crypto::secrets::Secrets;
-use crate::error::Error;
 use crate::mail::{Message, Transport};
 use crate::pipeline;
 use crate::store::Store;
@@ -105,19 +103,15 @@ impl TestApp {
 
     /// Sends a request straight into the pipeline, past any web server.
     pub async fn call(&self, request: TestRequest) -> TestResponse {
-        let method = match request.method.as_str() {
-            "GET" => Method::Get,
-            "POST" => Method::Post,
-            _ => return Error::NoRoute.into_response().into(),
-        };
         let target = request.target(&self.app.config.base_path);
-        let path = target.split('?').next().unwrap_or_default();
-        match self.app.router.find(method, path) {
-            Some(endpoint) => {
-                pipeline::run(self.app.clone(), endpoint, request.into_call(&target)).await.into()
-            }
-            None => Error::NoRoute.into_response().into(),
-        }
+        let request = request.into_call(&target);
+        let origin = request.header("origin").map(std::borrow::Cow::into_owned);
+        let mut response = match pipeline::admit(&self.app, &request).await {
+            Ok(endpoint) => pipeline::run(self.app.clone(), endpoint, request).await,
+            Err(response) => response,
+        };
+        pipeline::finish(&self.app, origin.as_deref(), &mut response);
+        response.into()
     }
 
     /// The mails that this server sent since its start or the last call, oldest first.

@@ -4,6 +4,7 @@
 //! proxy that the operator has named, because anybody can write them. Better Auth's own rule, headers
 //! only, is available for deployments that rely on it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where the client's address is taken from.
@@ -74,9 +75,26 @@ pub struct ClientIpRules {
     pub ipv6_subnet: u8,
     /// Whether addresses are not looked at.
     pub disabled: bool,
-    /// Whether a request without a usable header is taken to come from 127.0.0.1, as Better Auth does in
-    /// development and test. Only with [`IpSource::Headers`].
-    pub assume_loopback: bool,
+}
+
+/// A client's address in the form that is stored and counted by: IPv4, or an IPv6 network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientAddress(IpAddr);
+
+/// IPv4 as it is; IPv6 in full.
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => {
+                for (index, group) in address.segments().iter().enumerate() {
+                    let colon = if index == 0 { "" } else { ":" };
+                    write!(f, "{colon}{group:04x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Default for ClientIpRules {
@@ -87,13 +105,12 @@ impl Default for ClientIpRules {
             trusted_proxies: Vec::new(),
             ipv6_subnet: 64,
             disabled: false,
-            assume_loopback: false,
         }
     }
 }
 
 impl ClientIpRules {
-    /// The client's address in the form that is stored and counted by.
+    /// The client's address, to be stored.
     ///
     /// `header` gives the value of a header, several lines of one name joined with commas: a proxy may
     /// add a line of its own below one that the client wrote.
@@ -101,7 +118,7 @@ impl ClientIpRules {
         &self,
         header: impl Fn(&str) -> Option<&'h str>,
         peer: Option<IpAddr>,
-    ) -> Option<String> {
+    ) -> Option<ClientAddress> {
         if self.disabled {
             return None;
         }
@@ -109,7 +126,49 @@ impl ClientIpRules {
             IpSource::Socket => self.behind_socket(header, peer?),
             IpSource::Headers => self.named_by_headers(header)?,
         };
-        Some(normalise(address, self.ipv6_subnet))
+        Some(self.client(address))
+    }
+
+    /// The client's address, to count requests by: nothing where strangers would share it.
+    ///
+    /// A trusted proxy that names nobody stands for everybody behind it, so its requests have no address.
+    /// Where headers alone count, a request without one is its connection's: else leaving the header out
+    /// would be a way around every limit.
+    pub fn counted<'h>(
+        &self,
+        header: impl Fn(&str) -> Option<&'h str>,
+        peer: Option<IpAddr>,
+    ) -> Option<ClientAddress> {
+        if self.disabled {
+            return None;
+        }
+        match self.source {
+            IpSource::Socket => {
+                let peer = peer?;
+                let names_nobody = self.headers.iter().all(|name| header(name).is_none());
+                let is_everybody = names_nobody && self.is_trusted_proxy(peer);
+                (!is_everybody).then(|| self.client(self.behind_socket(header, peer)))
+            }
+            IpSource::Headers => self.named_by_headers(header).or(peer).map(|address| self.client(address)),
+        }
+    }
+
+    /// Whether a request looks as if it came through a proxy that `trusted_proxies` does not name: all its
+    /// clients would be one.
+    pub fn is_behind_unnamed_proxy(&self, peer: Option<IpAddr>, is_forwarded: bool) -> bool {
+        let is_near = |address: IpAddr| match address.to_canonical() {
+            IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+        };
+        let nearby = |peer: IpAddr| is_near(peer) && !self.is_trusted_proxy(peer);
+        self.source == IpSource::Socket && !self.disabled && is_forwarded && peer.is_some_and(nearby)
+    }
+
+    fn client(&self, address: IpAddr) -> ClientAddress {
+        ClientAddress(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(masked_v6(address, self.ipv6_subnet)),
+        })
     }
 
     fn behind_socket<'h>(&self, header: impl Fn(&str) -> Option<&'h str>, peer: IpAddr) -> IpAddr {
@@ -123,10 +182,9 @@ impl ClientIpRules {
     }
 
     fn named_by_headers<'h>(&self, header: impl Fn(&str) -> Option<&'h str>) -> Option<IpAddr> {
-        let found = self.headers.iter().filter_map(|name| header(name)).find_map(|chain| {
+        self.headers.iter().filter_map(|name| header(name)).find_map(|chain| {
             if self.trusted_proxies.is_empty() { only_hop(chain) } else { self.last_untrusted_hop(chain) }
-        });
-        found.or_else(|| self.assume_loopback.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+        })
     }
 
     /// The address nearest to us that is no trusted proxy; nothing when something unreadable is nearer.
@@ -154,17 +212,6 @@ fn only_hop(chain: &str) -> Option<IpAddr> {
     let mut hops = hops(chain);
     let only = hops.next()?;
     if hops.next().is_some() { None } else { only.parse().ok() }
-}
-
-/// IPv4 as it is; IPv6 in full, cut to its network.
-fn normalise(address: IpAddr, ipv6_subnet: u8) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let groups = masked_v6(address, ipv6_subnet).segments();
-            groups.map(|group| format!("{group:04x}")).join(":")
-        }
-    }
 }
 
 fn bits(address: IpAddr) -> u8 {
@@ -202,7 +249,12 @@ mod tests {
     }
 
     fn forwarded(rules: &ClientIpRules, chain: &str, peer: &str) -> Option<String> {
-        rules.resolve(|name| (name == "x-forwarded-for").then_some(chain), peer.parse().ok())
+        let header = |name: &str| (name == "x-forwarded-for").then_some(chain);
+        rules.resolve(header, peer.parse().ok()).map(|address| address.to_string())
+    }
+
+    fn text(address: Option<ClientAddress>) -> Option<String> {
+        address.map(|address| address.to_string())
     }
 
     #[test]
@@ -230,7 +282,7 @@ mod tests {
         ] {
             assert_eq!(forwarded(&rules, chain, peer).as_deref(), Some(expected), "{chain} from {peer}");
         }
-        assert_eq!(rules.resolve(|_| None, "10.9.9.9".parse().ok()).as_deref(), Some("10.9.9.9"));
+        assert_eq!(text(rules.resolve(|_| None, "10.9.9.9".parse().ok())).as_deref(), Some("10.9.9.9"));
     }
 
     #[test]
@@ -241,9 +293,9 @@ mod tests {
             "x-forwarded-for" => Some("garbage"),
             _ => Some("203.0.113.9"),
         };
-        assert_eq!(rules.resolve(header, "127.0.0.1".parse().ok()).as_deref(), Some("127.0.0.1"));
+        assert_eq!(text(rules.resolve(header, "127.0.0.1".parse().ok())).as_deref(), Some("127.0.0.1"));
         let upstream = ClientIpRules { source: IpSource::Headers, ..rules };
-        assert_eq!(upstream.resolve(header, None).as_deref(), Some("203.0.113.9"));
+        assert_eq!(text(upstream.resolve(header, None)).as_deref(), Some("203.0.113.9"));
     }
 
     #[test]
@@ -260,9 +312,6 @@ mod tests {
         ] {
             assert_eq!(forwarded(&rules, chain, "192.0.2.1").as_deref(), expected, "{chain}");
         }
-        let development = ClientIpRules { assume_loopback: true, ..rules };
-        assert_eq!(forwarded(&development, "a", "192.0.2.1").as_deref(), Some("127.0.0.1"));
-        assert_eq!(forwarded(&development, "203.0.113.9", "192.0.2.1").as_deref(), Some("203.0.113.9"));
     }
 
     #[test]
@@ -304,8 +353,44 @@ mod tests {
     }
 
     #[test]
+    fn strangers_are_not_counted_as_one() {
+        let count = |rules: &ClientIpRules, chain: Option<&str>, peer: &str| {
+            let header = |name: &str| chain.filter(|_| name == "x-forwarded-for");
+            text(rules.counted(header, peer.parse().ok()))
+        };
+        let proxied = socket(&["10.0.0.0/8"]);
+        assert_eq!(count(&proxied, None, "10.0.0.1"), None);
+        assert_eq!(count(&proxied, None, "192.0.2.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(count(&proxied, Some("203.0.113.9"), "10.0.0.1").as_deref(), Some("203.0.113.9"));
+        // Whoever spoils the header that the proxy sends shares a bucket with others who do.
+        assert_eq!(count(&proxied, Some("garbage"), "10.0.0.1").as_deref(), Some("10.0.0.1"));
+        assert_eq!(count(&socket(&[]), Some("203.0.113.9"), "").as_deref(), None);
+        let upstream = headers_only(&[]);
+        assert_eq!(count(&upstream, Some("203.0.113.9"), "192.0.2.1").as_deref(), Some("203.0.113.9"));
+        assert_eq!(count(&upstream, None, "192.0.2.1").as_deref(), Some("192.0.2.1"));
+        let disabled = ClientIpRules { disabled: true, ..upstream };
+        assert_eq!(count(&disabled, Some("203.0.113.9"), "192.0.2.1"), None);
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed() {
+        let behind = |rules: &ClientIpRules, peer: &str, is_forwarded| {
+            rules.is_behind_unnamed_proxy(peer.parse().ok(), is_forwarded)
+        };
+        let rules = socket(&["10.0.0.0/8"]);
+        for peer in ["127.0.0.1", "::1", "192.168.1.1", "fd00::1", "::ffff:127.0.0.1"] {
+            assert!(behind(&rules, peer, true), "{peer}");
+            assert!(!behind(&rules, peer, false), "{peer}");
+        }
+        for peer in ["10.1.2.3", "203.0.113.9", "2001:db8::1", ""] {
+            assert!(!behind(&rules, peer, true), "{peer}");
+        }
+        assert!(!behind(&headers_only(&[]), "127.0.0.1", true));
+    }
+
+    #[test]
     fn nothing_is_looked_at_when_disabled() {
-        let rules = ClientIpRules { disabled: true, assume_loopback: true, ..headers_only(&[]) };
+        let rules = ClientIpRules { disabled: true, ..headers_only(&[]) };
         assert_eq!(forwarded(&rules, "203.0.113.9", "192.0.2.1"), None);
     }
 

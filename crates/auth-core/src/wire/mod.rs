@@ -3,7 +3,9 @@
 
 pub mod client_ip;
 pub mod cookie;
+pub mod cors;
 pub mod email;
 pub mod names;
 pub mod origin;
 pub mod query;
+pub(crate) mod wildcard;

@@ -30,14 +30,29 @@ impl TrustedOrigins {
     /// # Errors
     /// One sentence for each pattern that could never match or must not.
     pub fn new(base_url: &str, patterns: &[String]) -> Result<Self, Vec<String>> {
-        let mut problems = Vec::new();
-        let mut trusted = Vec::with_capacity(patterns.len() + 1);
+        let mut listed = Self::of(patterns);
         match Url::parse(base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => {
-                trusted.push(Pattern::Origin(url.origin().ascii_serialization()));
+                if let Ok(Self(trusted)) = &mut listed {
+                    trusted.insert(0, Pattern::Origin(url.origin().ascii_serialization()));
+                }
+                listed
             }
-            Ok(_) | Err(_) => problems.push(format!("{base_url:?} is not an http or https URL")),
+            Ok(_) | Err(_) => {
+                let mut problems = vec![format!("{base_url:?} is not an http or https URL")];
+                problems.extend(listed.err().unwrap_or_default());
+                Err(problems)
+            }
         }
+    }
+
+    /// Trusts whatever matches `patterns`; empty patterns are left out.
+    ///
+    /// # Errors
+    /// One sentence for each pattern that could never match or must not.
+    pub fn of(patterns: &[String]) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut trusted = Vec::with_capacity(patterns.len());
         for text in patterns.iter().filter(|text| !text.is_empty()) {
             match Pattern::parse(text) {
                 Ok(pattern) => trusted.push(pattern),

@@ -32,6 +32,10 @@ const COLUMNS: &[&str] = &[
     "jwks.id text!",
     "jwks.privateKey text!",
     "jwks.publicKey text!",
+    "rateLimit.count integer!",
+    "rateLimit.id text!",
+    "rateLimit.key text!",
+    "rateLimit.lastRequest bigint!",
     "session.createdAt date!",
     "session.expiresAt date!",
     "session.id text!",
@@ -58,7 +62,7 @@ const COLUMNS: &[&str] = &[
 async fn columns(database: &TestDatabase) -> Vec<String> {
     let sql = match database.kind() {
         Kind::Sqlite => {
-            r#"SELECT m.name || '.' || c.name || ' ' || replace(lower(c.type), 'integer', 'boolean')
+            r#"SELECT m.name || '.' || c.name || ' ' || CASE c.name WHEN 'emailVerified' THEN replace(lower(c.type), 'integer', 'boolean') ELSE lower(c.type) END
                 || CASE c."notnull" WHEN 1 THEN '!' ELSE '' END AS value
                FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"#
         }
@@ -70,7 +74,8 @@ async fn columns(database: &TestDatabase) -> Vec<String> {
         // Ids have at most 36 characters; what is indexed has at most 255.
         Kind::Mysql => {
             r"SELECT table_name || '.' || column_name || ' ' || CASE column_type WHEN 'timestamp(3)' THEN 'date'
-                WHEN 'tinyint(1)' THEN 'boolean' WHEN 'varchar(36)' THEN 'text' WHEN 'varchar(255)' THEN 'text' ELSE column_type END
+                WHEN 'tinyint(1)' THEN 'boolean' WHEN 'varchar(36)' THEN 'text' WHEN 'varchar(255)' THEN 'text'
+                WHEN 'int(11)' THEN 'integer' WHEN 'bigint(20)' THEN 'bigint' ELSE column_type END
                 || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END AS value
               FROM information_schema.columns WHERE table_schema = database()"
         }
@@ -104,7 +109,7 @@ async fn makes_better_auths_indexes(database: TestDatabase) {
     if database.kind() == Kind::Postgres {
         let sql = "SELECT conname AS value FROM pg_constraint WHERE contype = 'u' AND connamespace = 'public'::regnamespace ORDER BY 1";
         let constraints: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
-        assert_eq!(constraints, ["session_token_key", "user_email_key"]);
+        assert_eq!(constraints, ["rateLimit_key_key", "session_token_key", "user_email_key"]);
     }
 }
 
@@ -142,6 +147,7 @@ const BETTER_AUTHS_MYSQL: &str = r#"
     create table "account" ("id" varchar(36) not null primary key, "accountId" text not null, "providerId" text not null, "userId" varchar(36) not null, "accessToken" text, "refreshToken" text, "idToken" text, "accessTokenExpiresAt" timestamp(3) null, "refreshTokenExpiresAt" timestamp(3) null, "scope" text, "password" text, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) not null, foreign key ("userId") references "user" ("id") on delete cascade);
     create table "verification" ("id" varchar(36) not null primary key, "identifier" varchar(255) not null, "value" text not null, "expiresAt" timestamp(3) not null, "createdAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null, "updatedAt" timestamp(3) default CURRENT_TIMESTAMP(3) not null);
     create table "jwks" ("id" varchar(36) not null primary key, "publicKey" text not null, "privateKey" text not null, "createdAt" timestamp(3) not null, "expiresAt" timestamp(3) null, "alg" text, "crv" text);
+    create table "rateLimit" ("id" varchar(36) not null primary key, "key" varchar(255) not null unique, "count" integer not null, "lastRequest" bigint not null);
     create index "session_userId_idx" on "session" ("userId");
     create index "account_userId_idx" on "account" ("userId");
     create index "verification_identifier_idx" on "verification" ("identifier");"#;
@@ -159,6 +165,7 @@ fn better_auths_tables(database: &TestDatabase) -> String {
         create table "account" ("id" text not null primary key, "accountId" text not null, "providerId" text not null, "userId" text not null references "user" ("id") on delete cascade, "accessToken" text, "refreshToken" text, "idToken" text, "accessTokenExpiresAt" {date}, "refreshTokenExpiresAt" {date}, "scope" text, "password" text, "createdAt" {date}{now} not null, "updatedAt" {date} not null);
         create table "verification" ("id" text not null primary key, "identifier" text not null, "value" text not null, "expiresAt" {date} not null, "createdAt" {date}{now} not null, "updatedAt" {date}{now} not null);
         create table "jwks" ("id" text not null primary key, "publicKey" text not null, "privateKey" text not null, "createdAt" {date} not null, "expiresAt" {date}, "alg" text, "crv" text);
+        create table "rateLimit" ("id" text not null primary key, "key" text not null unique, "count" integer not null, "lastRequest" bigint not null);
         create index "session_userId_idx" on "session" ("userId");
         create index "account_userId_idx" on "account" ("userId");
         create index "verification_identifier_idx" on "verification" ("identifier");"#

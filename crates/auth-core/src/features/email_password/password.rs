@@ -108,7 +108,9 @@ async fn verified_hash(cx: &Sensitive, password: Secret<String>) -> Result<Strin
     let Some(Some(hash)) = found else {
         return Err(codes::CREDENTIAL_ACCOUNT_NOT_FOUND.bad_request());
     };
+    let tried = cx.begin_try(&cx.user.email, Some(&cx.user.id)).await?;
     if cx.app.hasher.verify(hash.clone(), password).await? {
+        cx.end_try(tried).await;
         Ok(hash)
     } else {
         Err(codes::INVALID_PASSWORD.bad_request())

@@ -67,17 +67,20 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     check_known_password(&cx.app, &input.password)?;
 
     let found = cx.app.store.db().await?.find_credential(&email).await?;
-    let user = match found {
-        Some((user, Some(hash))) => cx.app.hasher.verify(hash, input.password).await?.then_some(user),
-        Some((_, None)) | None => {
+    let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let tried = cx.begin_try(email.as_str(), user.as_ref().map(|user| &user.id)).await?;
+    let is_right = match hash {
+        Some(hash) => cx.app.hasher.verify(hash, input.password).await?,
+        None => {
             cx.app.hasher.verify_nothing(input.password).await?;
-            None
+            false
         }
     };
-    let Some(user) = user else {
+    let Some(user) = user.filter(|_| is_right) else {
         tracing::info!("sign-in refused: wrong address or password");
         return Err(codes::INVALID_EMAIL_OR_PASSWORD.unauthorized());
     };
+    cx.end_try(tried).await;
 
     let remember = Remember::from_body(input.remember_me);
     let session = Session::new(&cx, &user, remember);

@@ -55,6 +55,24 @@ impl Db {
         Ok(rows)
     }
 
+    /// Whether a user has a live session that was made from this address.
+    pub(crate) async fn has_session_from(
+        &mut self,
+        owner: &Id<User>,
+        address: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let found = diesel::select(diesel::dsl::exists(
+            session::table.filter(
+                session::user_id
+                    .eq(owner)
+                    .and(session::expires_at.gt(At(now)))
+                    .and(session::ip_address.eq(address)),
+            ),
+        ));
+        Ok(on!(self, |conn| found.get_result(conn).await?))
+    }
+
     /// Ends the session of a token.
     pub(crate) async fn delete_session(&mut self, token: &str) -> Result<()> {
         let row = session::table.filter(session::token.eq(token));

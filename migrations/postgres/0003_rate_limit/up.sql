@@ -1,0 +1,6 @@
+CREATE TABLE IF NOT EXISTS "rateLimit" (
+    "id" text NOT NULL PRIMARY KEY,
+    "key" text NOT NULL UNIQUE,
+    "count" integer NOT NULL,
+    "lastRequest" bigint NOT NULL
+);
