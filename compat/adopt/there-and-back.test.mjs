@@ -5,18 +5,20 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
+import mysql2 from "mysql2/promise";
 import pg from "pg";
-import { postgres } from "../support/databases.mjs";
+import { mysql, postgres } from "../support/databases.mjs";
 import { BINARY, REFERENCE, startServer } from "../support/server.mjs";
 import { data, openPage, PASSWORD, signUp } from "../support/client.mjs";
 
-/** What `adopt --check` has to say about the tables of each. */
-const VERSIONS = {
-  "better-auth-1.4": ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"],
-  "better-auth-1.6": ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"],
-  "better-auth-1.7.1": ["tables of Better Auth 1.7.0 to 1.7.2", "account.issuer"],
-  "better-auth": ["tables of Better Auth 1.7.3 or later"],
-};
+/** The databases, and what `adopt --check` has to say about the tables of each. */
+const CASES = [
+  ["better-auth-1.4", "PostgreSQL", postgres, ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"]],
+  ["better-auth-1.6", "PostgreSQL", postgres, ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"]],
+  ["better-auth-1.7.1", "PostgreSQL", postgres, ["tables of Better Auth 1.7.0 to 1.7.2", "account.issuer"]],
+  ["better-auth", "PostgreSQL", postgres, ["tables of Better Auth 1.7.3 or later"]],
+  ["better-auth", "MariaDB", mysql, ["tables of Better Auth 1.7.3 or later"]],
+];
 const PEOPLE = Number(process.env.ADOPT_PEOPLE ?? 6);
 const PUBLIC = "http://auth.example.test";
 const SESSION_COOKIE = "better-auth.session_token";
@@ -34,14 +36,17 @@ function adoptCheck(database) {
   return { code: status, output: stdout + stderr };
 }
 
-async function inDatabase(database, act) {
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  try {
-    return await act((statement, values) => client.query(statement, values).then(({ rows }) => rows));
-  } finally {
-    await client.end();
+/** Runs statements in the database's own SQL; `name` quotes a name. */
+async function inDatabase({ url }, act) {
+  if (url.startsWith("mysql:")) {
+    const connection = await mysql2.createConnection({ uri: url, dateStrings: true });
+    const query = (statement) => connection.query(statement).then(([rows]) => rows);
+    return act(query, (name) => `\`${name}\``).finally(() => connection.end());
   }
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const query = (statement) => client.query(statement).then(({ rows }) => rows);
+  return act(query, (name) => `"${name}"`).finally(() => client.end());
 }
 
 /** Eight at a time, as a site's visitors come. */
@@ -51,14 +56,15 @@ async function forEach(items, act) {
 }
 
 /** Every column with its type, and every row as text: of the columns of `only`, an earlier photograph, if given. */
-const photograph = (database, only) => inDatabase(database, async (query) => {
-  const columns = await query(`select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
-    where table_schema = 'public' and table_name = any($1) order by 1, 2`, [TABLES]);
+const photograph = (database, only) => inDatabase(database, async (query, name) => {
+  const schema = database.url.startsWith("mysql:") ? "database()" : "current_schema()";
+  const columns = (await query(`select table_name as t, column_name as c, data_type as kind, is_nullable as nullable, column_default as standard
+    from information_schema.columns where table_schema = ${schema} order by 1, 2`)).filter(({ t }) => TABLES.includes(t)).map((row) => ({ ...row }));
   const rows = {};
   for (const table of TABLES) {
-    const names = (only?.columns ?? columns).filter(({ table_name }) => table_name === table).map(({ column_name }) => `"${column_name}"`);
-    const found = await query(`select id::text, row(${names.join(", ")})::text as row from "${table}"`);
-    rows[table] = new Map(found.map(({ id, row }) => [id, row]));
+    const names = (only?.columns ?? columns).filter(({ t }) => t === table).map(({ c }) => name(c));
+    const found = await query(`select ${names.join(", ")} from ${name(table)}`);
+    rows[table] = new Map(found.map((row) => [String(row.id), JSON.stringify(row)]));
   }
   return { rows, columns };
 });
@@ -91,19 +97,19 @@ async function join(server, details) {
   return { ...person, cookie: person.browser.cookie(SESSION_COOKIE) };
 }
 
-for (const [version, findings] of Object.entries(VERSIONS)) {
-  describe(`a PostgreSQL database of ${version}, taken over and given back`, () => {
+for (const [version, kind, makeDatabase, findings] of CASES) {
+  describe(`a ${kind} database of ${version}, taken over and given back`, () => {
     const people = [];
     let database, server, first, jwtOfNode, jwtOfOurs, newcomer;
     before(async () => {
-      database = await postgres();
+      database = await makeDatabase();
       server = await startNode(database, version);
       await forEach(Array.from({ length: PEOPLE }, (_, at) => `Person ${at} ✓`), async (name) => people.push(await join(server, { name })));
       jwtOfNode = data(await people[0].client.token()).token;
-      await inDatabase(database, async (query) => {
-        await query(`alter table "user" add column legacy_note text not null default 'keep'`);
-        await query(`create table orders (id integer primary key, "userId" text not null, total numeric(10, 2))`);
-        await query(`insert into orders select row_number() over (), id, 12.5 from "user"`);
+      await inDatabase(database, async (query, name) => {
+        await query(`alter table ${name("user")} add column legacy_note varchar(20) not null default 'keep'`);
+        await query(`create table orders (id varchar(64) primary key, total numeric(10, 2))`);
+        await query(`insert into orders select id, 12.5 from ${name("user")}`);
       });
       first = await photograph(database);
       await server.stop();
@@ -124,8 +130,8 @@ for (const [version, findings] of Object.entries(VERSIONS)) {
     test("our server starts on it, and no column is lost or retyped", async () => {
       server = await startOurs(database);
       const { columns } = await photograph(database);
-      const named = new Map(columns.map((column) => [`${column.table_name}.${column.column_name}`, column]));
-      for (const column of first.columns) assert.deepEqual(named.get(`${column.table_name}.${column.column_name}`), column);
+      const named = new Map(columns.map((column) => [`${column.t}.${column.c}`, column]));
+      for (const column of first.columns) assert.deepEqual(named.get(`${column.t}.${column.c}`), column);
     });
 
     test("every browser is still signed in", () => forEach(people, (person) => cookieWorks(server, person)));
