@@ -3,4 +3,11 @@
 #![expect(clippy::panic, reason = "helpers of tests")]
 
 mod keys;
+mod lifetime;
+mod observe;
+mod outage;
+mod rules;
+mod snapshot;
 mod support;
+mod tokens;
+mod unknown_kids;

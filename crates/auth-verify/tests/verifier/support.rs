@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use auth_jose::clock::ManualClock;
-use auth_jose::{KeyAlgorithm, SigningKey, Timestamp};
+use auth_jose::{KeyAlgorithm, SigningKey, Timestamp, base64url};
 use auth_verify::{Metrics, Verified, Verifier, VerifierBuilder, VerifyError};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 
 pub(crate) const NOW: i64 = 1_893_456_000;
@@ -62,6 +63,7 @@ pub(crate) struct Issuer {
     port: u16,
     answer: Arc<Mutex<Answer>>,
     requests: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Issuer {
@@ -70,15 +72,16 @@ impl Issuer {
         let port = listener.local_addr().unwrap().port();
         let answer = Arc::new(Mutex::new(answer));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (answers, log) = (Arc::clone(&answer), Arc::clone(&requests));
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let (answers, log, headers) = (Arc::clone(&answer), Arc::clone(&requests), Arc::clone(&heads));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answers, log) = (Arc::clone(&answers), Arc::clone(&log));
-                thread::spawn(move || serve(stream, &answers, &log));
+                let (answers, log, headers) = (Arc::clone(&answers), Arc::clone(&log), Arc::clone(&headers));
+                thread::spawn(move || serve(stream, &answers, &log, &headers));
             }
         });
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(NOW)));
-        Self { clock, port, answer, requests }
+        Self { clock, port, answer, requests, heads }
     }
 
     pub(crate) fn answer(&self, answer: Answer) {
@@ -88,6 +91,11 @@ impl Issuer {
     /// The request lines so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// The header lines of the requests so far, in lower case.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     pub(crate) fn fetches(&self) -> usize {
@@ -105,11 +113,17 @@ impl Issuer {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &Mutex<Answer>, log: &Mutex<Vec<String>>) {
+fn serve(
+    mut stream: TcpStream,
+    answer: &Mutex<Answer>,
+    log: &Mutex<Vec<String>>,
+    heads: &Mutex<Vec<String>>,
+) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let Some(request) = lines.next() else { return };
     let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     assert!(!headers.iter().any(|line| line.to_ascii_lowercase().starts_with("cookie")));
+    heads.lock().unwrap().push(headers.join("\n").to_ascii_lowercase());
     // In this order, a request that was counted is answered with what was set by then.
     let answer = answer.lock().unwrap().clone();
     log.lock().unwrap().push(request);
@@ -165,9 +179,39 @@ pub(crate) fn token(key: &SigningKey) -> String {
     key.sign(None, &claims()).unwrap()
 }
 
+/// The same under a header that names no key.
+pub(crate) fn token_without_kid(key: &SigningKey) -> String {
+    let jwk: Value = serde_json::from_str(key.private_jwk().expose()).unwrap();
+    let seed = base64url::decode(jwk["d"].as_str().unwrap()).unwrap();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    let input =
+        format!("{}.{}", base64url::encode(r#"{"alg":"EdDSA"}"#), base64url::encode(claims().to_string()));
+    let signature = base64url::encode(pair.sign(input.as_bytes()));
+    format!("{input}.{signature}")
+}
+
 pub(crate) async fn check(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
     let verified: Result<Verified, _> = verifier.verify(token).await;
     verified.map(drop)
+}
+
+/// Makes tokens under kids that nobody has, fast: no key signs them.
+pub(crate) struct Stranger {
+    number: u64,
+    token: String,
+}
+
+impl Stranger {
+    pub(crate) fn new() -> Self {
+        Self { number: 0, token: String::new() }
+    }
+
+    pub(crate) fn next(&mut self) -> &str {
+        self.number += 1;
+        let header = base64url::encode(format!("{{\"alg\":\"EdDSA\",\"kid\":\"stranger-{}\"}}", self.number));
+        self.token = format!("{header}.{}.{}", base64url::encode(claims().to_string()), "A".repeat(86));
+        &self.token
+    }
 }
 
 /// Waits, with a limit, for work in the background.
