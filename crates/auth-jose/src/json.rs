@@ -81,7 +81,8 @@ impl<'a> Parser<'a> {
             return Err(JsonError::NestedTooDeeply);
         }
         self.at += 1;
-        let mut members = Map::new();
+        // What is outermost in a token has about a dozen members: room for them once, not step by step.
+        let mut members = Map::with_capacity(if depth == 1 { 16 } else { 0 });
         self.skip_whitespace();
         if self.take(b'}') {
             return Ok(Value::Object(members));
@@ -128,9 +129,9 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
-                self.at += 1;
-            }
+            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+            let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+            self.at += rest.iter().position(is_special).unwrap_or(rest.len());
             out.push_str(self.since(start)?);
             match self.next() {
                 Some(b'"') => return Ok(out),

@@ -25,9 +25,9 @@ impl<'a> Compact<'a> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(VerifyError::TooLarge);
         }
+        // Without an early end, which the compiler can then do for many bytes at once.
         let dots = token.bytes().filter(|byte| *byte == b'.').count();
-        let is_plain =
-            token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        let is_plain = token.bytes().fold(true, |is_plain, byte| is_plain & is_plain_byte(byte));
         if dots != 2 || !is_plain {
             return Err(VerifyError::Malformed);
         }
@@ -53,6 +53,13 @@ impl<'a> Compact<'a> {
     pub(crate) fn claims(&self) -> Result<Map<String, Value>, VerifyError> {
         decode_object(self.payload, "claims")
     }
+}
+
+/// base64url's alphabet and the dot, in comparisons that have no branches.
+fn is_plain_byte(byte: u8) -> bool {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_digit = byte.wrapping_sub(b'0') < 10;
+    is_letter | is_digit | (byte == b'-') | (byte == b'_') | (byte == b'.')
 }
 
 fn decode_object(segment: &str, part: &'static str) -> Result<Map<String, Value>, VerifyError> {
@@ -99,6 +106,14 @@ mod tests {
             assert_eq!(Compact::parse(token).unwrap_err(), VerifyError::Malformed, "{token:?}");
         }
         assert_eq!(Compact::parse(&".".repeat(16_384)).unwrap_err(), VerifyError::Malformed);
+    }
+
+    #[test]
+    fn takes_the_alphabet_and_nothing_else() {
+        for byte in 0..=u8::MAX {
+            let is_plain = byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            assert_eq!(is_plain_byte(byte), is_plain, "{byte}");
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_https_and_loopback_only() {
+    fn point_7_accepts_https_and_loopback_only() {
         for url in [
             "https://auth.example.test/jwks",
             "http://localhost:3000/api/auth/jwks",

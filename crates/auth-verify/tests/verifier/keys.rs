@@ -7,7 +7,7 @@ use auth_verify::VerifyError;
 use crate::support::{Answer, Issuer, check, eventually, jwks, key, token};
 
 #[tokio::test]
-async fn fetches_once_for_ten_thousand_tokens() {
+async fn point_3_fetches_once_for_ten_thousand_tokens() {
     let key = key("k1");
     let issuer = Issuer::answering(Answer::keys(&[&key]));
     let verifier = issuer.verifier();
@@ -21,7 +21,7 @@ async fn fetches_once_for_ten_thousand_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fetches_once_for_a_hundred_callers_of_a_cold_verifier() {
+async fn point_4_fetches_once_for_a_hundred_callers_of_a_cold_verifier() {
     let key = key("k1");
     let issuer = Issuer::answering(Answer::After(Duration::from_millis(200), jwks(&[&key])));
     let verifier = issuer.verifier();
@@ -38,7 +38,7 @@ async fn fetches_once_for_a_hundred_callers_of_a_cold_verifier() {
 }
 
 #[tokio::test]
-async fn accepts_a_rotated_key_at_once_and_forgets_the_old_one() {
+async fn point_4_accepts_a_rotated_key_at_once_and_forgets_the_old_one() {
     let (old, new) = (key("old"), key("new"));
     let issuer = Issuer::answering(Answer::keys(&[&old]));
     let verifier = issuer.verifier();
@@ -50,7 +50,7 @@ async fn accepts_a_rotated_key_at_once_and_forgets_the_old_one() {
 }
 
 #[tokio::test]
-async fn asks_once_per_cooldown_however_many_unknown_kids_come() {
+async fn point_4_asks_once_per_cooldown_however_many_unknown_kids_come() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::keys(&[&good]));
     let verifier = issuer.verifier();
@@ -78,7 +78,7 @@ async fn asks_once_when_the_first_token_has_an_unknown_kid() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fetches_once_for_a_hundred_callers_with_a_new_key() {
+async fn point_4_fetches_once_for_a_hundred_callers_with_a_new_key() {
     let (old, new) = (key("old"), key("new"));
     let issuer = Issuer::answering(Answer::keys(&[&old]));
     let verifier = issuer.verifier();
@@ -97,7 +97,7 @@ async fn fetches_once_for_a_hundred_callers_with_a_new_key() {
 }
 
 #[tokio::test]
-async fn cools_down_after_failures_too() {
+async fn point_4_cools_down_after_failures_too() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::status(500, "{}"));
     let verifier = issuer.verifier();
@@ -130,7 +130,7 @@ async fn never_asks_for_a_token_that_no_key_could_save() {
 }
 
 #[tokio::test]
-async fn verifies_known_kids_without_waiting_while_a_refresh_hangs() {
+async fn point_3_verifies_known_kids_without_waiting_while_a_refresh_hangs() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::keys(&[&good]));
     let verifier = issuer.verifier();
@@ -150,7 +150,7 @@ async fn verifies_known_kids_without_waiting_while_a_refresh_hangs() {
 }
 
 #[tokio::test]
-async fn refreshes_in_the_background_before_the_time_is_over() {
+async fn point_2_refreshes_in_the_background_before_the_time_is_over() {
     let (old, new) = (key("old"), key("new"));
     let answer = Answer::Plain(200, "cache-control: max-age=60\r\n".to_owned(), jwks(&[&old]));
     let issuer = Issuer::answering(answer);
@@ -180,7 +180,7 @@ async fn eventually_refused(verifier: &auth_verify::Verifier, token: &str) {
 }
 
 #[tokio::test]
-async fn lives_on_the_last_good_set_for_a_day_of_outage() {
+async fn point_5_lives_on_the_last_good_set_for_a_day_of_outage() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::keys(&[&good]));
     let verifier = issuer.verifier();
@@ -199,7 +199,7 @@ async fn lives_on_the_last_good_set_for_a_day_of_outage() {
 }
 
 #[tokio::test]
-async fn fails_closed_when_told_to() {
+async fn point_5_fails_closed_when_told_to() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::keys(&[&good]));
     let verifier = issuer.builder().max_stale_seconds(0).build().unwrap();
@@ -242,7 +242,7 @@ fn useless(good: &auth_jose::SigningKey) -> Vec<(&'static str, Answer)> {
 }
 
 #[tokio::test]
-async fn takes_no_keys_from_a_bad_answer_when_cold() {
+async fn point_8_takes_no_keys_from_a_bad_answer_when_cold() {
     let good = key("good");
     for (name, answer) in useless(&good) {
         let issuer = Issuer::answering(answer);
@@ -254,7 +254,7 @@ async fn takes_no_keys_from_a_bad_answer_when_cold() {
 }
 
 #[tokio::test]
-async fn keeps_the_good_set_when_a_bad_answer_follows() {
+async fn point_8_keeps_the_good_set_when_a_bad_answer_follows() {
     let (good, stranger) = (key("good"), key("stranger"));
     let issuer = Issuer::answering(Answer::keys(&[&good]));
     let verifier = issuer.verifier();
@@ -269,7 +269,7 @@ async fn keeps_the_good_set_when_a_bad_answer_follows() {
 }
 
 #[tokio::test]
-async fn gives_up_on_an_answer_that_drips() {
+async fn point_7_gives_up_on_an_answer_that_drips() {
     let good = key("good");
     let issuer = Issuer::answering(Answer::Slow(jwks(&[&good])));
     let verifier = issuer.verifier();
@@ -306,7 +306,7 @@ async fn survives_a_clock_that_is_set_back() {
 }
 
 #[tokio::test]
-async fn skips_and_counts_unusable_keys() {
+async fn point_8_skips_and_counts_unusable_keys() {
     let good = key("good");
     let set = jwks(&[&good]).replace("{\"keys\":[", r#"{"keys":[{"kty":"oct","k":"AAAA"},7,"#);
     let issuer = Issuer::answering(Answer::body(&set));
