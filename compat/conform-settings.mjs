@@ -11,22 +11,16 @@ const NOT_BUILT = {
   "emailAndPassword.requireEmailVerification": "verification by mail",
   emailVerification: "verification by mail",
   user: "change of address, deletion of accounts, additional fields",
-  "session.cookieCache": "the session in a cookie",
   "session.additionalFields": "additional fields",
-  "session.deferSessionRefresh": "POST /get-session",
   account: "provider accounts: linking and their tokens",
   verification: "one-time values: they come with mail and providers",
   dynamicBaseURL: "a base URL by request",
-  "advanced.crossSubDomainCookies": "cookies for a whole domain",
-  "advanced.defaultCookieAttributes": "cookie attributes by setting",
-  "advanced.cookies": "cookie names by setting",
   "advanced.database": "ids made in another way",
   "jwt.jwks.jwksPath": "the key set at another path",
   "jwt.jwks.rotationInterval": "key rotation",
   "jwt.jwks.gracePeriod": "key rotation",
   "jwt.definePayload": "claims by setting",
   "jwt.subject": "claims by setting",
-  "jwt.sessionCookieCache": "the session in a cookie",
 };
 
 function drop(settings, path) {
@@ -45,8 +39,6 @@ export function translate(profile) {
   for (const name of ["jwt", "bearer"]) {
     if (typeof settings[name] !== "object" || settings[name] === null) delete settings[name];
   }
-  // A list of paths is not built yet; true and false are.
-  if (Array.isArray(settings.advanced?.disableOriginCheck)) delete settings.advanced.disableOriginCheck;
 
   // Where we deliberately do more than upstream, or differently, its behaviour is asked for.
   settings.emailAndPassword = { ...settings.emailAndPassword, password: { algorithm: "scrypt" } };

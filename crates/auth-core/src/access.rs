@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use crate::call::Call;
 use crate::error::Result;
-use crate::features::session::{self, Session, codes};
+use crate::features::session::{self, Resolved, Session, Source, Writes, codes};
 use crate::features::user::User;
 
 /// Who may call.
@@ -39,7 +39,7 @@ impl Deref for Public {
     }
 }
 
-/// A caller with a live session.
+/// A caller with a live session; where a copy in a cookie is believed, one that was live a short while ago.
 pub struct SignedIn {
     call: Call,
     /// The session, extended already if it was due.
@@ -52,8 +52,14 @@ impl Access for SignedIn {
     const NAME: &'static str = "session";
 
     async fn admit(call: Call) -> Result<Self> {
-        match session::resolve(&call, session::Extend::WhenDue).await? {
-            Some((session, user)) => Ok(Self { call, session, user }),
+        Self::read_from(call, Source::Cache).await
+    }
+}
+
+impl SignedIn {
+    async fn read_from(call: Call, source: Source) -> Result<Self> {
+        match session::resolve(&call, source, Writes::Usual).await? {
+            Some(Resolved { session, user, .. }) => Ok(Self { call, session, user }),
             None => Err(codes::UNAUTHORIZED.unauthorized()),
         }
     }
@@ -67,16 +73,14 @@ impl Deref for SignedIn {
     }
 }
 
-/// A caller with a live session that was read from the database, never from a cookie cache.
-///
-/// The same as [`SignedIn`] until the cookie cache exists; endpoints say already what they need.
+/// A caller with a live session that was read from the database, never from its copy in a cookie.
 pub struct Sensitive(SignedIn);
 
 impl Access for Sensitive {
     const NAME: &'static str = "session, from the database";
 
     async fn admit(call: Call) -> Result<Self> {
-        SignedIn::admit(call).await.map(Self)
+        SignedIn::read_from(call, Source::Database).await.map(Self)
     }
 }
 
@@ -88,14 +92,14 @@ impl Deref for Sensitive {
     }
 }
 
-/// A caller whose session was made less than `session.freshAge` ago.
+/// A caller whose session, read from the database, was made less than `session.freshAge` ago.
 pub struct Fresh(SignedIn);
 
 impl Access for Fresh {
     const NAME: &'static str = "fresh session";
 
     async fn admit(call: Call) -> Result<Self> {
-        let cx = SignedIn::admit(call).await?;
+        let cx = SignedIn::read_from(call, Source::Checked).await?;
         let fresh_age = cx.app.config.session.fresh_age;
         let age = cx.now.millis() - cx.session.created_at().millis();
         if fresh_age != 0 && age >= fresh_age.saturating_mul(1000) {

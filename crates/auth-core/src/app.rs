@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use auth_jose::{Clock, Entropy};
+use auth_jose::{Clock, Entropy, JweError};
 
 use crate::config::Config;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
+use crate::features::session::SessionCache;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
 use crate::limits::Limits;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub signer: CookieSigner,
     /// Names and attributes of our cookies.
     pub cookies: CookieNames,
+    /// Reads and writes the copy of a session in a cookie, if there is to be one.
+    pub session_cache: Option<SessionCache>,
     /// The signing key and the published keys, if the jwt plugin is on.
     pub keys: Option<Keyring>,
     /// Sends mail.
@@ -58,6 +61,9 @@ pub enum BuildError {
     /// Two features claim one path.
     #[error(transparent)]
     Path(#[from] PathTaken),
+    /// The key that encrypts cookies could not be derived.
+    #[error("cannot derive the key that encrypts cookies: {0}")]
+    CookieKey(#[from] JweError),
     /// The threads that hash passwords could not be started.
     #[error("cannot start the password hashing threads: {0}")]
     Hasher(String),
@@ -83,7 +89,7 @@ impl Shared {
             endpoints.extend(feature.endpoints);
         }
         let password = config.email_and_password.password;
-        let router = Router::new(&config.base_path, &config.disabled_paths, endpoints)?;
+        let router = Router::new(&config, endpoints)?;
         Ok(Self {
             limits: Limits::new(&config, &router, secrets.current()),
             router,
@@ -91,6 +97,7 @@ impl Shared {
                 .map_err(|error| BuildError::Hasher(error.to_string()))?,
             signer: secrets.cookie_signer(config.cookies.accept_older_secrets),
             cookies: CookieNames::new(&config.cookies),
+            session_cache: SessionCache::new(&config.session, secrets)?,
             keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secrets)),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,

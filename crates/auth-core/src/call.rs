@@ -8,9 +8,11 @@ use auth_jose::Timestamp;
 use bytes::Bytes;
 
 use crate::app::App;
+use crate::config::Checks;
 use crate::reply::Outgoing;
 use crate::wire::client_ip::{ClientAddress, ClientIpRules};
 use crate::wire::cookie;
+use crate::wire::names::Cookie;
 use crate::wire::query::Query;
 
 /// The methods that endpoints have. Everything else is 404, as upstream answers it.
@@ -93,6 +95,8 @@ pub struct Call {
     pub query: Arc<Query>,
     /// When the request arrived; one request has one time.
     pub now: Timestamp,
+    /// What is checked of requests to this endpoint.
+    pub checks: Checks,
     /// Cookies and headers that leave with the response.
     pub out: Outgoing,
     /// The session token of this request: from the signed cookie, or from `Authorization`.
@@ -100,13 +104,14 @@ pub struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(app: Arc<App>, request: Request) -> Self {
+    pub(crate) fn new(app: Arc<App>, checks: Checks, request: Request) -> Self {
         let query = Arc::new(Query::parse(&request.query));
         let now = app.clock.now();
         let mut call = Self {
             app,
             query,
             now,
+            checks,
             out: Outgoing::default(),
             session_token: None,
             request: Arc::new(request),
@@ -124,8 +129,8 @@ impl Call {
 
     /// The value of a cookie of the request, if our signature on it is good.
     #[must_use]
-    pub fn signed_cookie(&self, name: &str) -> Option<String> {
-        let value = self.cookie(name)?;
+    pub fn signed_cookie(&self, cookie: &Cookie) -> Option<String> {
+        let value = self.cookie(&cookie.name)?;
         self.app.signer.open(&value).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::access::Access;
 use crate::call::{Call, Method};
+use crate::config::Checks;
 use crate::error::{Result, codes};
 use crate::input::{Fields, Input};
 use crate::pipeline::{self, From};
@@ -36,6 +37,8 @@ pub struct Endpoint {
     pub access: &'static str,
     /// The media types of its body.
     pub body: BodyTypes,
+    /// What is checked of requests to it.
+    pub checks: Checks,
     /// A valid example of its input.
     pub sample: Value,
     run: Run,
@@ -102,7 +105,15 @@ impl Endpoint {
                 Ok(function.call(access, input).await?.into_response())
             })
         });
-        Self { method, path, access: A::NAME, body: BodyTypes::Json, sample: I::sample(), run }
+        Self {
+            method,
+            path,
+            access: A::NAME,
+            body: BodyTypes::Json,
+            checks: Checks::ALL,
+            sample: I::sample(),
+            run,
+        }
     }
 
     /// Runs the endpoint on a body that is parsed already.
@@ -112,8 +123,7 @@ impl Endpoint {
 }
 
 fn read<I: Input>(call: &Call, body: Option<&Value>) -> Result<I> {
-    let config = &call.app.config;
-    let mut fields = Fields::new(body, &call.query, &config.origins, config.checks.redirects);
+    let mut fields = Fields::new(body, &call.query, &call.app.config.origins, call.checks.redirects);
     let input = I::read(&mut fields);
     match (input, fields.problems()) {
         (Some(input), None) => Ok(input),

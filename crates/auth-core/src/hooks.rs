@@ -1,8 +1,20 @@
 //! The events that a feature may join. They are typed and few; no feature matches paths.
 
+use serde_json::{Map, Value};
+
 use crate::call::Call;
+use crate::error::Result;
 use crate::features::session::Session;
 use crate::features::user::User;
+
+/// Signs the copy of a session in a cookie with keys that others can look up, and checks it.
+#[derive(Clone, Copy)]
+pub struct SessionCacheSigner {
+    /// A token with these claims.
+    pub sign: fn(&Call, &Value) -> Result<String>,
+    /// The claims of a good token; nothing for any other text.
+    pub open: fn(&Call, &str) -> Option<Map<String, Value>>,
+}
 
 /// The events a feature joins; absent ones cost nothing.
 #[derive(Default, Clone, Copy)]
@@ -11,6 +23,8 @@ pub struct Hooks {
     pub before_session: Option<fn(&mut Call)>,
     /// `/get-session` answers with this session: may add headers.
     pub after_get_session: Option<fn(&Call, &Session, &User)>,
+    /// Signs the copy of a session in a cookie, where the configuration says so.
+    pub session_cache: Option<SessionCacheSigner>,
     /// The endpoint has answered, well or not: may add headers.
     pub before_response: Option<fn(&Call)>,
 }
@@ -31,6 +45,10 @@ impl HookList {
     pub(crate) fn after_get_session(&self, call: &Call, session: &Session, user: &User) {
         let hooks = self.0.iter().filter_map(|hooks| hooks.after_get_session);
         hooks.for_each(|hook| hook(call, session, user));
+    }
+
+    pub(crate) fn session_cache(&self) -> Option<SessionCacheSigner> {
+        self.0.iter().find_map(|hooks| hooks.session_cache)
     }
 
     pub(crate) fn before_response(&self, call: &Call) {

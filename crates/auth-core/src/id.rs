@@ -27,6 +27,11 @@ impl<K> Id<K> {
         Self(text, PhantomData)
     }
 
+    /// An id out of a text that we have signed.
+    pub(crate) fn from_signed(text: &str) -> Self {
+        Self(text.to_owned(), PhantomData)
+    }
+
     /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

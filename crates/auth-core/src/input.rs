@@ -111,15 +111,6 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// A flag of the query by JavaScript's truthiness: any text but the empty one is true, even `false`.
-    pub fn query_flag(&mut self, name: &str) -> Option<bool> {
-        match self.query.one(name) {
-            QueryValue::Missing => Some(false),
-            QueryValue::One(text) => Some(!text.is_empty()),
-            QueryValue::Many => Some(true),
-        }
-    }
-
     /// The text of a name that stands in the query once.
     pub fn query_lenient(&mut self, name: &str) -> Option<String> {
         self.query.one(name).text().map(str::to_owned)

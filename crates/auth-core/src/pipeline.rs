@@ -52,7 +52,7 @@ pub fn finish(app: &App, origin: Option<&str>, response: &mut Response) {
 
 /// Runs `endpoint` on `request` and makes the response, whatever happens.
 pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Response {
-    let mut call = Call::new(app, request);
+    let mut call = Call::new(app, endpoint.checks, request);
     let after = call.clone();
     let answer = tokio::time::timeout(call.app.config.server.request_timeout, async {
         let body = parse_body(endpoint, &call.request)?;
@@ -119,9 +119,6 @@ pub(crate) enum From {
 }
 
 pub(crate) fn check_request_origin(call: &Call, from: From) -> Result<()> {
-    if !call.app.config.checks.csrf {
-        return Ok(());
-    }
     let header = |name: &str| call.request.header(name);
     let (origin, referer) = (header("origin"), header("referer"));
     let (site, mode, dest) = (header("sec-fetch-site"), header("sec-fetch-mode"), header("sec-fetch-dest"));
@@ -135,14 +132,15 @@ pub(crate) fn check_request_origin(call: &Call, from: From) -> Result<()> {
         own_origin: Some(call.app.config.base_url.origin()),
         form_csrf: from == From::Form,
     };
-    check_origin(&call.app.config.origins, &input).map_err(|refusal| {
-        match refusal {
-            OriginRefusal::MissingOrNullOrigin => codes::MISSING_OR_NULL_ORIGIN,
-            OriginRefusal::InvalidOrigin => codes::INVALID_ORIGIN,
-            OriginRefusal::CrossSiteNavigationLoginBlocked => codes::CROSS_SITE_NAVIGATION_LOGIN_BLOCKED,
+    let Err(refusal) = check_origin(&call.app.config.origins, &input) else { return Ok(()) };
+    let (code, is_checked) = match refusal {
+        OriginRefusal::MissingOrNullOrigin => (codes::MISSING_OR_NULL_ORIGIN, call.checks.origin),
+        OriginRefusal::InvalidOrigin => (codes::INVALID_ORIGIN, call.checks.origin),
+        OriginRefusal::CrossSiteNavigationLoginBlocked => {
+            (codes::CROSS_SITE_NAVIGATION_LOGIN_BLOCKED, call.checks.forms)
         }
-        .forbidden()
-    })
+    };
+    if is_checked { Err(code.forbidden()) } else { Ok(()) }
 }
 
 /// The members that upstream checks on every POST, used by the endpoint or not.
@@ -154,7 +152,7 @@ const REDIRECT_MEMBERS: [(&str, &str, ErrorCode); 4] = [
 ];
 
 fn check_redirect_targets(call: &Call, body: Option<&Value>) -> Result<()> {
-    if !call.app.config.checks.redirects {
+    if !call.checks.redirects {
         return Ok(());
     }
     for (member, label, code) in REDIRECT_MEMBERS {

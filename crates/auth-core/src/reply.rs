@@ -124,9 +124,16 @@ impl Outgoing {
         pending.cookies.push(cookie);
     }
 
-    /// Sets a header.
+    /// Takes cookies back that were set before.
+    pub fn take_back(&self, is_meant: impl Fn(&str) -> bool) {
+        self.lock().cookies.retain(|cookie| !is_meant(&cookie.name));
+    }
+
+    /// Sets a header; a later one of the same name replaces it.
     pub fn header(&self, name: &'static str, value: impl Into<String>) {
-        self.lock().headers.push((name, value.into()));
+        let mut pending = self.lock();
+        pending.headers.retain(|(it, _)| *it != name);
+        pending.headers.push((name, value.into()));
     }
 
     /// Sets a header that scripts of other origins may read.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::Method;
+use crate::config::Config;
 use crate::endpoint::Endpoint;
 
 /// Every endpoint that is served, by method and path.
@@ -10,6 +11,7 @@ pub struct Router {
     base_path: String,
     endpoints: Vec<Endpoint>,
     by_path: HashMap<(Method, &'static str), usize>,
+    skip_trailing_slashes: bool,
 }
 
 /// Two features claim one path.
@@ -21,27 +23,33 @@ pub struct PathTaken {
 }
 
 impl Router {
-    /// Mounts `endpoints` below `base_path`, without those whose path is disabled.
+    /// Mounts `endpoints` below the base path, without those whose path is disabled.
     ///
     /// # Errors
     /// [`PathTaken`] when two endpoints have the same method and path.
-    pub fn new(base_path: &str, disabled: &[String], endpoints: Vec<Endpoint>) -> Result<Self, PathTaken> {
-        let is_on =
-            |endpoint: &Endpoint| !disabled.iter().any(|path| path.trim_end_matches('/') == endpoint.path);
-        let endpoints: Vec<Endpoint> = endpoints.into_iter().filter(is_on).collect();
+    pub fn new(config: &Config, mut endpoints: Vec<Endpoint>) -> Result<Self, PathTaken> {
+        let is_off = |endpoint: &Endpoint| {
+            config.disabled_paths.iter().any(|path| path.trim_end_matches('/') == endpoint.path)
+        };
+        endpoints.retain(|endpoint| !is_off(endpoint));
+        for endpoint in &mut endpoints {
+            endpoint.checks = config.checks.at(endpoint.path);
+        }
         let mut by_path = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
             if by_path.insert((endpoint.method, endpoint.path), index).is_some() {
                 return Err(PathTaken { method: endpoint.method.as_str(), path: endpoint.path });
             }
         }
-        Ok(Self { base_path: base_path.to_owned(), endpoints, by_path })
+        let (base_path, skip_trailing_slashes) = (config.base_path.clone(), config.skip_trailing_slashes);
+        Ok(Self { base_path, endpoints, by_path, skip_trailing_slashes })
     }
 
     /// The endpoint of a raw, undecoded request path.
     #[must_use]
     pub fn find(&self, method: Method, raw_path: &str) -> Option<&Endpoint> {
         let path = raw_path.strip_prefix(self.base_path.as_str())?;
+        let path = if self.skip_trailing_slashes { path.strip_suffix('/').unwrap_or(path) } else { path };
         let index = self.by_path.get(&(method, path))?;
         self.endpoints.get(*index)
     }

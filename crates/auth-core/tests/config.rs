@@ -301,3 +301,69 @@ fn broken_mail_templates_stop_the_start_with_file_and_reason() {
     assert!(problems[1].starts_with("t/en/delete-account.html: has no {{url}}"), "{problems:?}");
     assert!(load(&[], &[settings, ("t/en/verify-email.txt", "Subject: x\n\n{{url}}")]).is_ok());
 }
+
+#[test]
+fn cookies_that_browsers_drop_are_refused() {
+    const SECTION: &str = "advanced.defaultCookieAttributes";
+    for (file, expected) in [
+        ("defaultCookieAttributes.sameSite = 'none'", "sameSite \"none\" that is not secure"),
+        ("defaultCookieAttributes.partitioned = true", "partitioned cookie that is not secure"),
+        (
+            "useSecureCookies = true\ndefaultCookieAttributes.secure = false",
+            "named __Secure-... that is not secure",
+        ),
+        ("cookiePrefix = '__Host-a'", "named __Host-..."),
+        ("cookiePrefix = '__HOST-a'", "named __Host-..."),
+        (
+            "cookiePrefix = '__Host-a'\ndefaultCookieAttributes = { secure = true, path = '/x' }",
+            "named __Host-...",
+        ),
+        (
+            "cookiePrefix = '__Host-a'\ndefaultCookieAttributes.secure = true\ncrossSubDomainCookies.enabled = true",
+            "named __Host-...",
+        ),
+        ("defaultCookieAttributes.path = 'x'", "is not a path"),
+        ("defaultCookieAttributes.path = '/x; Secure'", "is not a path"),
+        ("defaultCookieAttributes.domain = 'a;b'", "is not a host name"),
+        ("defaultCookieAttributes.domain = ''", "is not a host name"),
+    ] {
+        let found = problems(&[], &[("auth.toml", &format!("[advanced]\n{file}"))]);
+        assert_eq!(found.len(), 1, "{file}: {found:#?}");
+        assert!(found[0].starts_with(SECTION) && found[0].contains(expected), "{file}: {found:#?}");
+    }
+    let good = "[advanced]\ncookiePrefix = '__Host-a'\ndefaultCookieAttributes.secure = true";
+    assert_eq!(problems(&[], &[("auth.toml", good)]), [""; 0]);
+    for (file, expected) in [
+        ("session_token.attributes.sameSite = 'none'", "advanced.cookies.session_token: browsers drop"),
+        ("session_token.name = '__Host-sid'", "advanced.cookies.session_token: browsers drop"),
+        ("session_token.name = 'a;b'", "advanced.cookies.session_token: \"a;b\" is not a name"),
+        ("session_token.attributes.path = 'x'", "advanced.cookies.session_token: \"x\" is not a path"),
+        (
+            "session_data.name = 'better-auth.session_token'",
+            "advanced.cookies.session_data: has the name of another",
+        ),
+        ("sesion_token.name = 'sid'", "advanced.cookies.sesion_token: is not a cookie of this server"),
+        ("session_token.nam = 'sid'", "advanced.cookies.session_token.nam: is not a setting of this server"),
+    ] {
+        let found = problems(&[], &[("auth.toml", &format!("[advanced.cookies]\n{file}"))]);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{file}: {found:#?}");
+    }
+    let host = "[advanced.cookies.session_token]\nname = '__Host-sid'\nattributes.secure = true";
+    assert_eq!(problems(&[], &[("auth.toml", host)]), [""; 0]);
+    let domain = "[advanced.crossSubDomainCookies]\nenabled = true\ndomain = 'a b'";
+    let found = problems(&[], &[("auth.toml", domain)]);
+    assert_eq!(found, ["advanced.crossSubDomainCookies.domain: \"a b\" is not a host name"]);
+}
+
+#[test]
+fn paths_without_checks_are_paths_of_endpoints() {
+    for bad in ["['sign-in']", "['']", "['/']", "5", "'/sign-in'"] {
+        let file = format!("advanced.disableOriginCheck = {bad}");
+        let found = problems(&[], &[("auth.toml", &file)]);
+        assert!(
+            found.len() == 1 && found[0].starts_with("advanced.disableOriginCheck: expected"),
+            "{found:#?}"
+        );
+    }
+    assert_eq!(problems(&[], &[("auth.toml", "advanced.disableOriginCheck = ['/sign-in']")]), [""; 0]);
+}

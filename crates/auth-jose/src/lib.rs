@@ -8,6 +8,8 @@ pub mod bearer;
 pub mod clock;
 pub mod entropy;
 pub mod json;
+#[cfg(feature = "jwe")]
+pub mod jwe;
 pub mod jwk;
 pub mod jws;
 pub mod secret;
@@ -19,6 +21,8 @@ pub use alg::Algorithm;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, OsEntropy};
 pub use json::JsonError;
+#[cfg(feature = "jwe")]
+pub use jwe::{JweError, JweKey};
 pub use jwk::{JwkError, JwkSet, JwkSetError, PublicKey};
 pub use secret::Secret;
 #[cfg(feature = "sign")]

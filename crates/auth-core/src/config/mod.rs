@@ -1,6 +1,7 @@
 //! Configuration: one file with upstream's option names, overridden by environment variables, parsed into
 //! types once. [`Config::load`] is a pure function of its sources and reports every problem at once.
 
+mod cookies;
 mod cors;
 mod database_url;
 mod docs;
@@ -22,18 +23,19 @@ use crate::wire::client_ip::ClientIpRules;
 use crate::wire::cors::Cors;
 use crate::wire::origin::TrustedOrigins;
 
+pub use cookies::{CookieConfig, CookieKind};
 pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
 pub use jwt::JwtConfig;
 pub use mail::MailConfig;
-pub use origin::ChecksConfig;
+pub use origin::{Checks, ChecksConfig};
 pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
 use reader::Reader;
 pub use reader::{Problem, Sources};
 pub use server::{DatabaseConfig, ServerConfig};
-pub use session::{CookieConfig, SessionConfig};
+pub use session::{CookieCacheConfig, CookieCacheStrategy, SessionConfig};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use types::{BaseUrl, JwtAlgorithm};
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub checks: ChecksConfig,
     /// Mail.
     pub mail: MailConfig,
+    /// A slash after an endpoint's path does no harm.
+    pub skip_trailing_slashes: bool,
     /// Add nothing that upstream does not send.
     pub upstream_exact: bool,
     /// How the client's address is found.
@@ -104,20 +108,22 @@ impl Config {
         let server = server::server(&mut r);
         let base_url = origin::base_url(&mut r, production, server.port);
         let upstream_exact = r.boolean("advanced.upstreamExact", false);
+        let plugins = plugins(&mut r);
         let config = Self {
             production,
             base_path: origin::base_path(&mut r, &base_url),
             secrets: secrets::read(&mut r, production),
             origins: origin::trusted_origins(&mut r, &base_url, production, server.port),
             disabled_paths: r.list("disabledPaths").unwrap_or_default(),
-            plugins: plugins(&mut r),
+            plugins,
             server,
             database: server::database(&mut r),
             email_and_password: email_and_password::read(&mut r),
-            session: session::session(&mut r),
-            cookies: session::cookies(&mut r, &base_url),
+            session: session::session(&mut r, plugins),
+            cookies: cookies::read(&mut r, &base_url),
             checks: origin::checks(&mut r),
             mail: mail::read(&mut r, sources, production, &base_url),
+            skip_trailing_slashes: r.boolean("advanced.skipTrailingSlashes", false),
             upstream_exact,
             client_ip: origin::client_ip(&mut r),
             rate_limit: rate_limit::read(&mut r, production, upstream_exact),

@@ -1,24 +1,80 @@
 //! Where the server is, whom it trusts, and how it knows its clients: `baseURL`, `trustedOrigins`, `advanced`.
 
 use super::BaseUrl;
-use super::reader::Reader;
+use super::reader::{Reader, Switch};
 use crate::wire::client_ip::{Cidr, ClientIpRules, IpSource};
 use crate::wire::origin::TrustedOrigins;
 
 /// Cross-site checks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ChecksConfig {
-    /// Origin and fetch metadata are checked.
-    pub csrf: bool,
-    /// Redirect targets are checked.
+    /// Where a request comes from is checked: its origin, and whether a foreign page's form sent it.
+    csrf: bool,
+    /// What foreign pages' forms may do is checked although the check of origins is off.
+    forms: bool,
+    /// Endpoints whose origins and redirect targets are not checked.
+    unchecked: Unchecked,
+}
+
+#[derive(Debug, Clone)]
+enum Unchecked {
+    All,
+    /// These paths and what is below them.
+    Below(Vec<String>),
+}
+
+/// What is checked of a request to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// The origin of a request with cookies.
+    pub origin: bool,
+    /// That no foreign page's form signs somebody in.
+    pub forms: bool,
+    /// Redirect targets.
     pub redirects: bool,
 }
 
-/// Reads the cross-site checks of `advanced`. Upstream: without the origin check there is no CSRF check either.
+impl Checks {
+    /// Everything is checked.
+    pub const ALL: Self = Self { origin: true, forms: true, redirects: true };
+}
+
+impl ChecksConfig {
+    /// What is checked at the endpoint of this path.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Checks {
+        let is_below = |top: &String| {
+            path.strip_prefix(top.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let unchecked = match &self.unchecked {
+            Unchecked::All => true,
+            Unchecked::Below(paths) => paths.iter().any(is_below),
+        };
+        Checks { origin: self.csrf && !unchecked, forms: self.forms, redirects: !unchecked }
+    }
+}
+
+/// Reads the cross-site checks of `advanced`. Upstream: where the origin check is off everywhere and nothing
+/// is said about CSRF, there is no CSRF check either.
 pub(super) fn checks(r: &mut Reader) -> ChecksConfig {
-    let csrf = !r.boolean("advanced.disableCSRFCheck", false);
-    let redirects = !r.boolean("advanced.disableOriginCheck", false);
-    ChecksConfig { csrf: csrf && redirects, redirects }
+    let disable_csrf = r.flag("advanced.disableCSRFCheck");
+    let csrf = disable_csrf != Some(true);
+    let unchecked = match r.switch("advanced.disableOriginCheck") {
+        Switch::On => Unchecked::All,
+        Switch::Off => Unchecked::Below(Vec::new()),
+        Switch::For(paths) => Unchecked::Below(paths),
+    };
+    let Unchecked::Below(paths) = unchecked else {
+        return ChecksConfig { csrf, forms: disable_csrf == Some(false), unchecked };
+    };
+    let paths: Vec<String> = paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
+    if paths.iter().any(|path| !path.starts_with('/')) {
+        r.refuse(
+            "advanced.disableOriginCheck",
+            "expected paths of endpoints, such as /sign-in/social; `true` is for all of them",
+        );
+    }
+    ChecksConfig { csrf, forms: csrf, unchecked: Unchecked::Below(paths) }
 }
 
 pub(super) fn base_url(r: &mut Reader, production: bool, port: u16) -> BaseUrl {

@@ -245,6 +245,25 @@ impl Reader {
         self.value(key.into(), Value::as_bool).unwrap_or(default)
     }
 
+    /// `true` or `false`, if it is given.
+    pub(crate) fn flag(&mut self, key: impl Into<Key>) -> Option<bool> {
+        self.value(key.into(), Value::as_bool)
+    }
+
+    /// `true`, `false` or a list of texts.
+    pub(crate) fn switch(&mut self, key: impl Into<Key>) -> Switch {
+        let read = |value: &Value| match value {
+            Value::Bool(true) => Some(Switch::On),
+            Value::Bool(false) => Some(Switch::Off),
+            Value::Array(items) => {
+                let items = items.iter().map(|item| item.as_str().map(str::to_owned));
+                items.collect::<Option<_>>().map(Switch::For)
+            }
+            _ => None,
+        };
+        self.value(key.into(), read).unwrap_or(Switch::Off)
+    }
+
     /// A whole number within `range`.
     pub(crate) fn integer(
         &mut self,
@@ -261,13 +280,14 @@ impl Reader {
         default
     }
 
+    /// Seconds or a span, if it is given.
+    pub(crate) fn span(&mut self, key: impl Into<Key>) -> Option<i64> {
+        let seconds = self.value(key.into(), read_seconds)?.min(MAX_SECONDS);
+        i64::try_from(seconds).ok()
+    }
+
     pub(crate) fn seconds(&mut self, key: impl Into<Key>, default: u64) -> u64 {
-        let read = |value: &Value| match value {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => parse_span(text),
-            _ => None,
-        };
-        self.value(key.into(), read).unwrap_or(default).min(MAX_SECONDS)
+        self.value(key.into(), read_seconds).unwrap_or(default).min(MAX_SECONDS)
     }
 
     pub(crate) fn duration(&mut self, key: impl Into<Key>, default: u64) -> Duration {
@@ -283,9 +303,14 @@ impl Reader {
         self.value(key.into(), read)
     }
 
+    /// One of the setting's words, if it is given.
+    pub(crate) fn word<T: std::str::FromStr>(&mut self, key: impl Into<Key>) -> Option<T> {
+        self.value(key.into(), |value| value.as_str()?.parse().ok())
+    }
+
     /// One of the setting's words, parsed into a type.
     pub(crate) fn choice<T: std::str::FromStr>(&mut self, key: impl Into<Key>, default: T) -> T {
-        self.value(key.into(), |value| value.as_str()?.parse().ok()).unwrap_or(default)
+        self.word(key).unwrap_or(default)
     }
 
     /// Every problem found, in the order of the settings' reading.
@@ -307,7 +332,22 @@ fn from_text(kind: Kind, text: String) -> Value {
         Kind::Boolean => text.parse().map_or(Value::String(text), Value::Bool),
         Kind::Integer => text.parse::<u64>().map_or(Value::String(text), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
-        Kind::Text | Kind::Secret | Kind::Seconds | Kind::Choice(_) => Value::String(text),
+        Kind::Text | Kind::Secret | Kind::Seconds | Kind::Choice(_) | Kind::Switch => Value::String(text),
+    }
+}
+
+/// A setting that is on, off, or on for some things only.
+pub(crate) enum Switch {
+    Off,
+    On,
+    For(Vec<String>),
+}
+
+fn read_seconds(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => parse_span(text),
+        _ => None,
     }
 }
 

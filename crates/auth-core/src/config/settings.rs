@@ -1,6 +1,8 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
+mod jwt;
 mod limits;
+mod session;
 
 /// What a setting's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Kind {
     List,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// `true`, `false`, or a list of what it is true for.
+    Switch,
 }
 
 impl Kind {
@@ -33,6 +37,7 @@ impl Kind {
             Self::Seconds => "seconds, or a span such as 15m, 12h, 7d".to_owned(),
             Self::List => "a list of texts".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Switch => "true, false or a list of texts".to_owned(),
         }
     }
 }
@@ -63,8 +68,9 @@ const fn setting(
 }
 
 /// All settings, in the order of the documents.
-pub const SETTINGS: &[Setting] =
-    &join::<{ GENERAL.len() + limits::SETTINGS.len() }>(&[GENERAL, limits::SETTINGS]);
+pub const SETTINGS: &[Setting] = &join::<
+    { GENERAL.len() + limits::SETTINGS.len() + session::SETTINGS.len() + jwt::SETTINGS.len() },
+>(&[GENERAL, limits::SETTINGS, session::SETTINGS, jwt::SETTINGS]);
 
 /// One list of several; fewer or more than `N` settings do not compile.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is an error")]
@@ -271,51 +277,6 @@ const GENERAL: &[Setting] = &[
         "64",
         "Hashes that may wait; beyond it requests answer 503 with Retry-After.",
     ),
-    setting("session.expiresIn", None, Seconds, "7d", "Lifetime of a session."),
-    setting(
-        "session.updateAge",
-        None,
-        Seconds,
-        "1d",
-        "A session in use is extended when it is older than this.",
-    ),
-    setting(
-        "session.freshAge",
-        None,
-        Seconds,
-        "1d",
-        "How old a session may be for sensitive endpoints; 0 is any age.",
-    ),
-    setting("session.disableSessionRefresh", None, Boolean, "false", "Never extend sessions."),
-    setting(
-        "advanced.useSecureCookies",
-        None,
-        Boolean,
-        "true when the base URL is https",
-        "`Secure` cookies with the `__Secure-` prefix.",
-    ),
-    setting("advanced.cookiePrefix", None, Text, "better-auth", "The first part of every cookie name."),
-    setting(
-        "advanced.acceptOlderCookieSecrets",
-        None,
-        Boolean,
-        "true",
-        "Cookies that an older one of `secrets`, or `secret` beside them, signed are good. Off: the current secret only, as upstream; for when an older one has leaked.",
-    ),
-    setting(
-        "advanced.disableCSRFCheck",
-        None,
-        Boolean,
-        "false",
-        "Drop the Origin and fetch-metadata checks. Dangerous.",
-    ),
-    setting(
-        "advanced.disableOriginCheck",
-        None,
-        Boolean,
-        "false",
-        "Drop the checks of redirect targets, and of Origin. Dangerous.",
-    ),
     setting(
         "advanced.upstreamExact",
         None,
@@ -396,43 +357,6 @@ const GENERAL: &[Setting] = &[
         "The folder of the language in `mail.templates`; `en` is built in.",
     ),
     setting("onAPIError.errorURL", None, Text, "none", "Where `/error` redirects, instead of our own page."),
-    setting(
-        "jwt.jwks.keyPairConfig.alg",
-        Some("JWT_ALG"),
-        Choice(&["EdDSA", "ES256", "RS256"]),
-        "EdDSA",
-        "The algorithm that signs tokens.",
-    ),
-    setting("jwt.jwks.keyPairConfig.modulusLength", None, Integer, "2048", "RS256: bits of a new key."),
-    setting(
-        "jwt.jwks.disablePrivateKeyEncryption",
-        None,
-        Boolean,
-        "false",
-        "Store new private keys in clear. Dangerous.",
-    ),
-    setting("jwt.jwt.issuer", Some("JWT_ISSUER"), Text, "the base URL's origin", "The `iss` claim."),
-    setting(
-        "jwt.jwt.audience",
-        Some("JWT_AUDIENCE"),
-        List,
-        "the base URL's origin",
-        "The `aud` claim: one text, or a list.",
-    ),
-    setting(
-        "jwt.jwt.expirationTime",
-        Some("JWT_EXPIRES_IN"),
-        Seconds,
-        "15m",
-        "Lifetime of a token. A number is seconds. (Upstream reads a number as an instant.)",
-    ),
-    setting(
-        "jwt.disableSettingJwtHeader",
-        None,
-        Boolean,
-        "false",
-        "No `set-auth-jwt` header on `/get-session`.",
-    ),
     setting(
         "bearer.requireSignature",
         None,

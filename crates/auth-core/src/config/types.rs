@@ -10,6 +10,7 @@ use url::{Host, Url};
 pub struct BaseUrl {
     origin: String,
     domain: Option<String>,
+    host: String,
     path: Option<String>,
     is_https: bool,
     is_loopback: bool,
@@ -42,6 +43,7 @@ impl BaseUrl {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             domain: url.domain().map(str::to_owned),
+            host: url.host_str().unwrap_or_default().to_owned(),
             path: (!path.is_empty()).then(|| path.to_owned()),
             is_https: url.scheme() == "https",
             is_loopback,
@@ -52,6 +54,7 @@ impl BaseUrl {
         Self {
             origin: format!("http://localhost:{port}"),
             domain: Some("localhost".to_owned()),
+            host: "localhost".to_owned(),
             path: None,
             is_https: false,
             is_loopback: true,
@@ -68,6 +71,12 @@ impl BaseUrl {
     #[must_use]
     pub fn domain(&self) -> Option<&str> {
         self.domain.as_deref()
+    }
+
+    /// The host without its port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The path, if the URL has one.

@@ -1,6 +1,8 @@
 //! What this crate encrypts, signs, hashes and draws at random, in the formats that a Better Auth
 //! server on Node shares with it.
 
+pub mod hs256;
+pub mod mac;
 pub mod password;
 pub mod random;
 pub mod secrets;

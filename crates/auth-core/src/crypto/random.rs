@@ -31,6 +31,23 @@ pub fn over_alphabet(entropy: &dyn Entropy, purpose: &'static str, alphabet: &[u
     text
 }
 
+/// A random UUID (RFC 9562, version 4).
+pub fn uuid(entropy: &dyn Entropy, purpose: &'static str) -> String {
+    let mut bytes = [0_u8; 16];
+    entropy.fill(purpose, &mut bytes);
+    let random = u128::from_be_bytes(bytes);
+    let versioned = random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
+    let hex = format!("{versioned:032x}");
+    let mut uuid = String::with_capacity(36);
+    for (at, digit) in hex.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            uuid.push('-');
+        }
+        uuid.push(digit);
+    }
+    uuid
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU8, Ordering};
@@ -70,5 +87,21 @@ mod tests {
         for character in ALPHANUMERIC {
             assert_eq!(text.bytes().filter(|byte| byte == character).count(), 4);
         }
+    }
+
+    #[test]
+    fn a_uuid_says_that_it_is_random() {
+        let entropy = SeededEntropy::new(7);
+        for _ in 0..100 {
+            let uuid = uuid(&entropy, "test");
+            let parts: Vec<_> = uuid.split('-').collect();
+            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+            assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{uuid}");
+            assert!(
+                uuid.bytes()
+                    .all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+            );
+        }
+        assert_ne!(uuid(&entropy, "test"), uuid(&entropy, "test"));
     }
 }

@@ -15,14 +15,12 @@
 //! them are kept.
 
 use auth_jose::Secret;
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 
 use super::memory::Buckets;
 use super::{Decision, codes};
 use crate::call::Call;
 use crate::config::{RateStorage, Rule};
-use crate::crypto::signed::keyed;
+use crate::crypto::mac::MacKey;
 use crate::crypto::to_hex;
 use crate::error::Result;
 use crate::features::user::User;
@@ -37,25 +35,20 @@ type Key = [u8; 16];
 
 pub(super) struct Tries {
     buckets: Buckets<Key>,
-    mac: Hmac<Sha256>,
+    mac: MacKey,
 }
 
 impl Tries {
     pub(super) fn new(secret: &Secret<String>) -> Self {
-        let mut mac = keyed(secret);
-        mac.update(b"password-tries|");
-        Self { buckets: Buckets::new(BUCKETS), mac }
+        Self { buckets: Buckets::new(BUCKETS), mac: MacKey::new(secret) }
     }
 
     fn key(&self, account: &str, client: Option<ClientAddress>) -> Key {
-        let mut mac = self.mac.clone();
-        mac.update(account.as_bytes());
-        if let Some(client) = client {
-            // No address of an account has this character.
-            mac.update(format!("|{client}").as_bytes());
-        }
+        // No address of an account has the character that divides.
+        let of_client = client.map_or_else(String::new, |client| format!("|{client}"));
+        let mac = self.mac.mac(format!("password-tries|{account}{of_client}").as_bytes());
         let mut key = Key::default();
-        key.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
+        key.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
         key
     }
 }

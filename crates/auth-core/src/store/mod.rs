@@ -188,6 +188,21 @@ impl Store {
         })
     }
 
+    /// How often a connection was handed out so far. No query runs without one.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn checkouts(&self) -> u64 {
+        let statistics = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pool) => pool.state().statistics,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.state().statistics,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(pool) => pool.state().statistics,
+        };
+        statistics.get_direct + statistics.get_waited
+    }
+
     /// One connection inside a new transaction. Dropped without [`Db::commit`], it rolls back.
     ///
     /// Rule: await nothing but queries of this connection before the commit.

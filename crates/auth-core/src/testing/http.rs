@@ -147,7 +147,7 @@ impl TestUser {
         };
         let pairs = response.set_cookies();
         let pairs: Vec<_> = pairs.iter().filter_map(|cookie| cookie.split(';').next()).collect();
-        let signed = response.cookie(&app.cookies.session_token).expect("a session cookie");
+        let signed = response.cookie(&app.cookies.session_token.name).expect("a session cookie");
         Self {
             id: text("/user/id"),
             email: text("/user/email"),

@@ -2,19 +2,26 @@
 
 use std::borrow::Cow;
 use std::fmt;
-
-use serde::Deserialize;
+use std::str::FromStr;
 
 /// The value of `name` in a `Cookie` header: the first of several, without one pair of double quotes,
 /// percent-decoded where that is possible.
 #[must_use]
 pub fn find<'a>(cookie_header: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let (_, value) = pairs(cookie_header).find(|(key, _)| *key == name)?;
+    pairs(cookie_header).find(|(key, _)| *key == name).map(|(_, value)| decode(value))
+}
+
+/// Names and values of a `Cookie` header, read as [`find`] reads them, in order and with repetitions.
+pub fn all(cookie_header: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    pairs(cookie_header).map(|(name, value)| (name, decode(value)))
+}
+
+fn decode(value: &str) -> Cow<'_, str> {
     let unquoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     if !unquoted.contains('%') {
-        return Some(Cow::Borrowed(unquoted));
+        return Cow::Borrowed(unquoted);
     }
-    Some(decode_uri_component(unquoted).map_or(Cow::Borrowed(unquoted), Cow::Owned))
+    decode_uri_component(unquoted).map_or(Cow::Borrowed(unquoted), Cow::Owned)
 }
 
 /// The names in a `Cookie` header, in order and with repetitions.
@@ -30,19 +37,28 @@ fn pairs(cookie_header: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// When a browser sends a cookie along with requests from other sites.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
     /// Never.
-    #[serde(alias = "Strict")]
     Strict,
     /// On top-level navigation only.
     #[default]
-    #[serde(alias = "Lax")]
     Lax,
     /// Always; browsers demand `Secure` beside it.
-    #[serde(alias = "None")]
     None,
+}
+
+impl FromStr for SameSite {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "strict" | "Strict" => Ok(Self::Strict),
+            "lax" | "Lax" => Ok(Self::Lax),
+            "none" | "None" => Ok(Self::None),
+            _ => Err(()),
+        }
+    }
 }
 
 impl SameSite {
@@ -292,11 +308,11 @@ mod tests {
     #[test]
     fn reads_same_site_in_either_case() {
         for (text, expected) in
-            [("\"lax\"", SameSite::Lax), ("\"Strict\"", SameSite::Strict), ("\"none\"", SameSite::None)]
+            [("lax", SameSite::Lax), ("Strict", SameSite::Strict), ("none", SameSite::None)]
         {
-            assert_eq!(serde_json::from_str::<SameSite>(text).unwrap(), expected);
+            assert_eq!(text.parse(), Ok(expected));
         }
-        assert!(serde_json::from_str::<SameSite>("\"other\"").is_err());
+        assert_eq!("other".parse::<SameSite>(), Err(()));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 pub mod client_ip;
 pub mod cookie;
+pub mod cookie_parts;
 pub mod cors;
 pub mod email;
 pub mod names;

@@ -46,6 +46,16 @@ impl Query {
             (Some(_), Some(_)) => QueryValue::Many,
         }
     }
+
+    /// A flag by JavaScript's truthiness: any text but the empty one is true, even `false`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        match self.one(name) {
+            QueryValue::Missing => false,
+            QueryValue::One(text) => !text.is_empty(),
+            QueryValue::Many => true,
+        }
+    }
 }
 
 /// Reads a form body; every value is a string, and the last of several wins.

@@ -16,6 +16,9 @@ on_every_database!(
     the_prefix_is_a_setting,
     a_session_cache_is_removed,
     a_cookie_of_another_secret_is_as_if_absent,
+    attributes_are_settings,
+    a_domain_is_shared_by_setting,
+    one_cookie_can_have_its_own_name_and_attributes,
 );
 
 fn named(value: &str) -> String {
@@ -137,4 +140,90 @@ async fn a_cookie_of_another_secret_is_as_if_absent(database: TestDatabase) {
     let other = server.beside(json!({ "secret": "another-secret-0123456789-0123456789" })).await;
     let response = other.session(&ada.cookies).await;
     assert_eq!((response.text(), response.set_cookies()), ("null", vec![]));
+}
+
+async fn attributes_are_settings(database: TestDatabase) {
+    let settings = json!({ "advanced": {
+        "useSecureCookies": false,
+        "defaultCookieAttributes": { "sameSite": "none", "secure": true, "partitioned": true, "httpOnly": false, "path": "/app", "maxAge": 60 },
+    } });
+    let server = Server::with(database, settings).await;
+    let ada = server.sign_up("Ada").await;
+    let body = json!({ "email": ada.email, "password": auth_core::testing::PASSWORD, "rememberMe": false });
+    let response = server.call(post("/sign-in/email", body)).await;
+    let cookies = response.set_cookies();
+    assert!(cookies[0].starts_with("better-auth.session_token="), "{cookies:?}");
+    assert!(cookies[0].ends_with("; Path=/app; Secure; SameSite=None; Partitioned"), "{cookies:?}");
+    assert!(
+        !cookies[0].contains("Max-Age"),
+        "a session that ends with the browser has no lifetime: {cookies:?}"
+    );
+    assert!(
+        cookies[1].ends_with("; Max-Age=60; Path=/app; Secure; SameSite=None; Partitioned"),
+        "{cookies:?}"
+    );
+    let out = server.call(post("/sign-out", json!({})).by(&ada.by_cookie())).await;
+    let removed = "better-auth.session_token=; Max-Age=0; Path=/app; Secure; SameSite=None; Partitioned";
+    assert_eq!(out.set_cookies()[0], removed);
+}
+
+async fn a_domain_is_shared_by_setting(database: TestDatabase) {
+    let settings =
+        json!({ "advanced": { "crossSubDomainCookies": { "enabled": true, "domain": "example.test" } } });
+    let server = Server::with(database, settings).await;
+    let ada = server.sign_up("Ada").await;
+    let out = server.call(post("/sign-out", json!({})).by(&ada.by_cookie())).await;
+    let removed =
+        "better-auth.session_token=; Max-Age=0; Domain=example.test; Path=/; HttpOnly; SameSite=Lax";
+    assert_eq!(out.set_cookies()[0], removed);
+    for (settings, domain) in [
+        (json!({ "crossSubDomainCookies": { "enabled": true } }), "; Domain=localhost; "),
+        (json!({ "crossSubDomainCookies": { "enabled": false, "domain": "example.test" } }), "; Path=/; "),
+        (
+            json!({ "crossSubDomainCookies": { "enabled": true }, "defaultCookieAttributes": { "domain": ".b.test" } }),
+            "; Domain=.b.test; ",
+        ),
+    ] {
+        let server = server.beside(json!({ "advanced": settings })).await;
+        let response = server.call(post("/sign-out", json!({}))).await;
+        assert!(response.set_cookies()[0].contains(domain), "{settings}: {response:?}");
+    }
+}
+
+async fn one_cookie_can_have_its_own_name_and_attributes(database: TestDatabase) {
+    let settings = json!({
+        "session": { "cookieCache": { "enabled": true } },
+        "advanced": {
+            "cookiePrefix": "acme",
+            "useSecureCookies": true,
+            "defaultCookieAttributes": { "sameSite": "none", "maxAge": 60 },
+            "cookies": {
+                "session_token": { "name": "sid", "attributes": { "httpOnly": false, "sameSite": "strict", "maxAge": 1 } },
+                "session_data": { "attributes": { "path": "/api", "maxAge": 90 } },
+                "dont_remember": { "name": "forget" },
+            },
+        },
+    });
+    let server = Server::with(database, settings).await;
+    let ada = server.sign_up("Ada").await;
+    let body = json!({ "email": ada.email, "password": auth_core::testing::PASSWORD });
+    let response = server.call(post("/sign-in/email", body.clone())).await;
+    let cookies = response.set_cookies();
+    let expected = [
+        ("__Secure-sid=", "; Max-Age=604800; Path=/; Secure; SameSite=Strict"),
+        ("__Secure-acme.session_data=", "; Max-Age=90; Path=/api; HttpOnly; Secure; SameSite=None"),
+    ];
+    for (cookie, (name, attributes)) in cookies.iter().zip(expected) {
+        assert!(cookie.starts_with(name) && cookie.ends_with(attributes), "{cookie}");
+    }
+    let mut forgotten = body;
+    forgotten["rememberMe"] = json!(false);
+    let response = server.call(post("/sign-in/email", forgotten)).await;
+    let forget =
+        response.set_cookies().into_iter().find(|cookie| cookie.starts_with("__Secure-forget=")).unwrap();
+    assert!(forget.ends_with("; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=None"), "{forget}");
+    assert_eq!(server.session(&ada.cookies).await.json()["user"]["id"], ada.id);
+    server.clock.advance(91);
+    let renewed = server.session(&ada.cookies).await;
+    assert!(renewed.cookie("__Secure-acme.session_data").is_some(), "its own lifetime is the copy's age");
 }

@@ -50,6 +50,7 @@ mod rate_limit;
 mod refresh;
 mod routes;
 mod secrets;
+mod session_cache;
 mod sessions;
 mod settings;
 mod sign_in;

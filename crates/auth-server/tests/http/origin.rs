@@ -12,6 +12,8 @@ on_every_database!(
     other_endpoints_without_cookies_pass,
     trusted_origins_are_trusted,
     the_checks_can_be_switched_off,
+    the_checks_can_be_switched_off_for_some_paths,
+    the_rule_for_forms_stays_when_it_is_asked_for,
     the_origin_is_checked_before_the_input_and_the_session,
     refuses_redirect_targets_elsewhere,
     accepts_redirect_targets_on_trusted_sites,
@@ -157,6 +159,34 @@ async fn the_checks_can_be_switched_off(database: TestDatabase) {
     let server = server.beside(json!({ "advanced": { "disableOriginCheck": true } })).await;
     judge(&server, sign_in(), &evil, Passes).await;
     assert_eq!(server.call(post("/sign-out", target)).await.status, 200);
+}
+
+async fn the_checks_can_be_switched_off_for_some_paths(database: TestDatabase) {
+    let paths = json!({ "advanced": { "disableOriginCheck": ["/sign-in/", "/sign-out"] } });
+    let server = Server::with(database, paths).await;
+    let evil = [("origin", "https://evil.example"), ("cookie", "a=b")];
+    judge(&server, sign_in(), &evil, Passes).await;
+    judge(&server, sign_in(), &[("origin", "https://evil.example")], Passes).await;
+    let foreign_form = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    judge(&server, sign_in(), &foreign_form, Blocked).await;
+    let target = json!({ "callbackURL": "https://evil.example" });
+    assert_eq!(server.call(post("/sign-out", target.clone())).await.status, 200);
+    for path in ["/sign-up/email", "/revoke-sessions", "/update-user"] {
+        judge(&server, post(path, json!({})), &evil, Invalid).await;
+        assert_eq!(server.call(post(path, target.clone())).await.status, 403, "{path}");
+    }
+    let half = server.beside(json!({ "advanced": { "disableOriginCheck": ["/sign"] } })).await;
+    judge(&half, sign_in(), &evil, Invalid).await;
+}
+
+async fn the_rule_for_forms_stays_when_it_is_asked_for(database: TestDatabase) {
+    let all = json!({ "advanced": { "disableOriginCheck": true, "disableCSRFCheck": false } });
+    let server = Server::with(database, all).await;
+    let foreign_form = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    judge(&server, sign_in(), &foreign_form, Blocked).await;
+    judge(&server, sign_in(), &[("origin", "https://evil.example"), ("cookie", "a=b")], Passes).await;
+    let server = server.beside(json!({ "advanced": { "disableOriginCheck": true } })).await;
+    judge(&server, sign_in(), &foreign_form, Passes).await;
 }
 
 async fn the_origin_is_checked_before_the_input_and_the_session(database: TestDatabase) {

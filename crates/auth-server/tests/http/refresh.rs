@@ -13,6 +13,10 @@ on_every_database!(
     a_session_that_ends_with_the_browser_is_never_extended,
     the_setting_switches_extension_off,
     a_revoked_session_is_not_brought_back,
+    a_deferred_refresh_is_left_to_post,
+    a_deferred_refresh_leaves_expired_rows_to_post,
+    every_other_endpoint_defers_too,
+    a_deferred_refresh_goes_with_the_copy_in_a_cookie,
 );
 
 const DAY: i64 = 86_400;
@@ -118,4 +122,82 @@ async fn a_revoked_session_is_not_brought_back(database: TestDatabase) {
     let response = server.session(&ada.cookies).await;
     assert_eq!((response.text(), response.set_cookies().len()), ("null", 3));
     assert_eq!(server.database.count("session").await, 0);
+}
+
+const DEFERRED: &str = r#"{ "session": { "deferSessionRefresh": true } }"#;
+
+async fn deferring(database: TestDatabase) -> Server {
+    Server::with(database, serde_json::from_str(DEFERRED).unwrap()).await
+}
+
+async fn a_deferred_refresh_is_left_to_post(database: TestDatabase) {
+    let server = deferring(database).await;
+    let ada = server.sign_up("Ada").await;
+    let fresh = server.session(&ada.cookies).await.json();
+    assert_eq!(fresh["needsRefresh"], false);
+    server.clock.advance(2 * DAY);
+    let due = server.session(&ada.cookies).await;
+    assert_eq!(due.json()["needsRefresh"], true);
+    assert_eq!(due.json()["session"]["expiresAt"], "2030-01-08T00:00:00.000Z");
+    assert_eq!(due.set_cookies(), [""; 0]);
+    for flag in ["disableRefresh=1", "disableRefresh=false"] {
+        let kept = server.call(get(&format!("/get-session?{flag}")).by(&ada.by_cookie())).await;
+        assert_eq!(kept.json().get("needsRefresh"), None, "{flag}");
+    }
+    let posted = server.call(post("/get-session", json!({})).by(&ada.by_cookie())).await;
+    assert_eq!(posted.status, 200);
+    assert_eq!(posted.header("cache-control"), Some("no-store"));
+    assert_eq!(posted.json()["session"]["expiresAt"], "2030-01-10T00:00:00.000Z");
+    assert_eq!(posted.json().get("needsRefresh"), None);
+    assert!(posted.cookie("better-auth.session_token").is_some());
+    let after = server.call(post("/get-session", json!({})).by(&ada.by_cookie())).await;
+    assert_eq!((after.status, after.set_cookies().len()), (200, 0), "once is enough");
+    assert_eq!(server.session(&ada.cookies).await.json()["needsRefresh"], false);
+    let stranger = server.call(post("/get-session", json!({}))).await;
+    assert_eq!((stranger.status, stranger.text()), (200, "null"));
+    let evil = post("/get-session", json!({}))
+        .header("cookie", &ada.cookies)
+        .header("origin", "https://evil.example");
+    assert_eq!(server.call(evil).await.status, 403);
+}
+
+async fn a_deferred_refresh_leaves_expired_rows_to_post(database: TestDatabase) {
+    let server = deferring(database).await;
+    let ada = server.sign_up("Ada").await;
+    server.clock.advance(8 * DAY);
+    let response = server.session(&ada.cookies).await;
+    assert_eq!((response.text(), response.set_cookies().len()), ("null", 3));
+    assert_eq!(server.call(get("/list-accounts").by(&ada.by_cookie())).await.status, 401);
+    assert_eq!(server.database.count("session").await, 1);
+    let response = server.call(post("/get-session", json!({})).by(&ada.by_cookie())).await;
+    assert_eq!((response.text(), response.header("set-auth-jwt")), ("null", None));
+    assert_eq!(server.database.count("session").await, 0);
+}
+
+async fn every_other_endpoint_defers_too(database: TestDatabase) {
+    let server = deferring(database).await;
+    let ada = server.sign_up("Ada").await;
+    server.clock.advance(2 * DAY);
+    for request in
+        [get("/token"), get("/list-accounts"), post("/verify-password", json!({ "password": PASSWORD }))]
+    {
+        let response = server.call(request.clone().by(&ada.by_cookie())).await;
+        assert_eq!((response.status, response.set_cookies().len()), (200, 0), "{request:?}");
+    }
+    assert_eq!(server.session(&ada.cookies).await.json()["session"]["expiresAt"], "2030-01-08T00:00:00.000Z");
+}
+
+async fn a_deferred_refresh_goes_with_the_copy_in_a_cookie(database: TestDatabase) {
+    let settings = json!({ "session": { "deferSessionRefresh": true, "cookieCache": { "enabled": true } } });
+    let server = Server::with(database, settings).await;
+    let ada = server.sign_up("Ada").await;
+    assert_eq!(server.session(&ada.cookies).await.json().get("needsRefresh"), None, "the copy does not know");
+    server.clock.advance(2 * DAY);
+    let due = server.session(&ada.cookies).await;
+    assert_eq!(due.json()["needsRefresh"], true);
+    let names: Vec<_> =
+        due.set_cookies().iter().map(|line| line.split('=').next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["better-auth.session_data"]);
+    let posted = server.call(post("/get-session", json!({})).by(&ada.by_cookie())).await;
+    assert_eq!(posted.set_cookies().len(), 2);
 }

@@ -10,6 +10,7 @@ on_every_database!(
     a_path_in_the_base_url_replaces_the_base_path,
     disabled_paths_are_not_served,
     plugins_that_are_off_serve_nothing,
+    a_trailing_slash_is_another_path_unless_it_is_allowed,
     upstream_exact_adds_nothing,
     the_jwt_header_can_be_switched_off,
     addresses_come_from_where_the_settings_say,
@@ -49,6 +50,17 @@ async fn disabled_paths_are_not_served(database: TestDatabase) {
     assert_eq!(server.call(get("/token")).await.status, 404);
     assert_eq!(server.call(post("/sign-in/email", json!({}))).await.status, 400);
     assert_eq!(server.database.count("user").await, 0);
+}
+
+async fn a_trailing_slash_is_another_path_unless_it_is_allowed(database: TestDatabase) {
+    let strict = Server::on(database).await;
+    let lenient = strict.beside(json!({ "advanced": { "skipTrailingSlashes": true } })).await;
+    for (path, allowed) in [("/ok", 200), ("/ok/", 200), ("/ok//", 404), ("//ok", 404), ("/", 404), ("", 404)]
+    {
+        assert_eq!(lenient.call(get(path)).await.status, allowed, "{path}");
+        let expected = if path == "/ok" { 200 } else { 404 };
+        assert_eq!(strict.call(get(path)).await.status, expected, "{path}");
+    }
 }
 
 async fn plugins_that_are_off_serve_nothing(database: TestDatabase) {

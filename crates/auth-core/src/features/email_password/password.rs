@@ -66,8 +66,7 @@ pub(super) async fn change_password(cx: Sensitive, input: ChangePassword) -> Res
 
     tracing::info!(user = %cx.user.id, "password changed");
     if let Some(session) = &session {
-        cookies::set(&cx, session, Remember::AsBefore);
-        cx.app.mark_credentials(&cx.out);
+        cookies::set(&cx, session, &cx.user, Remember::AsBefore)?;
     }
     let user = cx.user.clone();
     Ok(Reply::ok(PasswordChanged { token: session.map(|session| session.token), user }))

@@ -86,8 +86,7 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     let session = Session::new(&cx, &user, remember);
     cx.app.store.db().await?.insert_session(&session).await?;
     tracing::info!(user = %user.id, "signed in");
-    cookies::set(&cx, &session, remember);
-    cx.app.mark_credentials(&cx.out);
+    cookies::set(&cx, &session, &user, remember)?;
 
     let (url, location) = match &input.callback_url {
         None => (None, None),

@@ -109,8 +109,7 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
 
     tracing::info!(user = %user.id, "signed up");
     if let Some(session) = &session {
-        cookies::set(&cx, session, remember);
-        cx.app.mark_credentials(&cx.out);
+        cookies::set(&cx, session, &user, remember)?;
     }
     Ok(Reply::ok(SignedUp { token: session.map(|session| session.token), user }))
 }

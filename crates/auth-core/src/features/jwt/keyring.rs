@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use auth_jose::{Algorithm, KeyAlgorithm, KeyError, Secret, SigningKey, Timestamp};
+use auth_jose::{Algorithm, JwkSet, KeyAlgorithm, KeyError, PublicKey, Secret, SigningKey, Timestamp};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -57,6 +57,7 @@ pub struct Keyring {
 struct State {
     signing: Option<Arc<SigningKey>>,
     published: Bytes,
+    verifying: Arc<JwkSet>,
     keys: Vec<KeyInfo>,
 }
 
@@ -75,6 +76,11 @@ impl Keyring {
     #[must_use]
     pub fn published(&self) -> Bytes {
         self.state().published.clone()
+    }
+
+    /// The published keys, to verify our own tokens with.
+    pub(super) fn verifying(&self) -> Arc<JwkSet> {
+        self.state().verifying.clone()
     }
 
     /// Every stored key, newest first.
@@ -181,6 +187,8 @@ impl Keyring {
                 published.extend(public_member(row, &alg));
             }
         }
+        let usable = published.iter().filter_map(|jwk| PublicKey::from_jwk(jwk).ok());
+        state.verifying = Arc::new(usable.collect());
         state.published = Bytes::from(json!({ "keys": published }).to_string());
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }

@@ -2,6 +2,7 @@
 //!
 //! The signing key lives in memory: no request reads keys from the database.
 
+mod cache;
 mod claims;
 mod codes;
 mod keyring;
@@ -9,6 +10,9 @@ mod store;
 
 pub use keyring::{KeyInfo, Keyring, KeyringError};
 
+use std::sync::Arc;
+
+use auth_jose::SigningKey;
 use serde::Serialize;
 
 use crate::access::{Public, SignedIn};
@@ -17,17 +21,17 @@ use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::features::session::Session;
 use crate::features::user::User;
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, SessionCacheSigner};
 use crate::reply::{Reply, Response};
 
 /// The feature's endpoints, errors and events.
 #[must_use]
 pub fn feature() -> Feature {
-    Feature::new("jwt")
-        .get("/token", token)
-        .get("/jwks", jwks)
-        .codes(codes::ALL)
-        .hooks(Hooks { after_get_session: Some(set_header), ..Hooks::default() })
+    Feature::new("jwt").get("/token", token).get("/jwks", jwks).codes(codes::ALL).hooks(Hooks {
+        after_get_session: Some(set_header),
+        session_cache: Some(SessionCacheSigner { sign: cache::sign, open: cache::open }),
+        ..Hooks::default()
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -60,9 +64,13 @@ fn set_header(call: &Call, _session: &Session, user: &User) {
     }
 }
 
-fn sign(call: &Call, user: &User) -> Result<String> {
+fn signing_key(call: &Call) -> Result<Arc<SigningKey>> {
     let keys = call.app.keys.as_ref().ok_or(Error::NoRoute)?;
-    let key = keys.signing().ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())?;
+    keys.signing().ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
+}
+
+fn sign(call: &Call, user: &User) -> Result<String> {
+    let key = signing_key(call)?;
     let claims = claims::UserClaims::new(call, user);
     key.sign(None, &claims).map_err(Error::internal)
 }

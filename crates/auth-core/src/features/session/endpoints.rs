@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Extend, Session, codes, cookies, resolve};
+use super::{Resolved, Session, Source, Writes, codes, cookies, resolve};
 use crate::access::{Fresh, Public, Sensitive, SignedIn};
 use crate::error::{Result, Status};
 use crate::feature::Feature;
@@ -24,43 +24,40 @@ pub(super) fn mount(feature: Feature) -> Feature {
         .post("/sign-out", sign_out)
 }
 
-/// What `/get-session` takes.
-struct GetSession {
-    extend: Extend,
-}
-
-impl Input for GetSession {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let disable_refresh = fields.query_flag("disableRefresh")?;
-        Some(Self { extend: if disable_refresh { Extend::Never } else { Extend::WhenDue } })
-    }
-
-    fn sample() -> Value {
-        Value::Null
-    }
-}
-
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct SessionAndUser {
     session: Session,
     user: User,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_refresh: Option<bool>,
 }
 
 /// The caller's session and user, or `null`.
-async fn get_session(cx: Public, input: GetSession) -> Result<Reply<Option<SessionAndUser>>> {
-    no_store(&cx);
-    let found = resolve(&cx, input.extend).await?;
-    cookies::delete_cache(&cx);
-    if let Some((session, user)) = &found {
-        cx.app.hooks.after_get_session(&cx, session, user);
-    }
-    Ok(Reply::ok(found.map(|(session, user)| SessionAndUser { session, user })))
+async fn get_session(cx: Public, _input: ()) -> Result<Reply<Option<SessionAndUser>>> {
+    read_session(&cx, Writes::Usual).await
 }
 
-/// Upstream answers POST only where the refresh is deferred to it.
-async fn post_get_session(cx: Public, _input: ()) -> Result<Reply<()>> {
-    no_store(&cx);
-    Err(codes::METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED.with(Status::MethodNotAllowed))
+/// The same, and extends the session: where `session.deferSessionRefresh` leaves that to POST.
+async fn post_get_session(cx: Public, _input: ()) -> Result<Reply<Option<SessionAndUser>>> {
+    if !cx.app.config.session.defer_refresh {
+        no_store(&cx);
+        return Err(codes::METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED.with(Status::MethodNotAllowed));
+    }
+    read_session(&cx, Writes::Deferred).await
+}
+
+async fn read_session(cx: &Public, writes: Writes) -> Result<Reply<Option<SessionAndUser>>> {
+    no_store(cx);
+    if cx.app.session_cache.is_none() {
+        cookies::delete_cache(cx);
+    }
+    let found = resolve(cx, Source::Cache, writes).await?;
+    if let Some(found) = &found {
+        cx.app.hooks.after_get_session(cx, &found.session, &found.user);
+    }
+    let answer = |Resolved { session, user, needs_refresh }| SessionAndUser { session, user, needs_refresh };
+    Ok(Reply::ok(found.map(answer)))
 }
 
 fn no_store(cx: &Public) {

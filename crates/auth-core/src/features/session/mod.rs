@@ -1,17 +1,23 @@
 //! Sessions: the row, how a request's session is found and extended, and the endpoints.
 
+mod cache;
 pub mod codes;
 pub(crate) mod cookies;
 mod endpoints;
+mod resolve;
 mod store;
+
+pub(crate) use cache::AUDIENCE as CACHE_AUDIENCE;
+pub use cache::SessionCache;
+pub(crate) use resolve::{Resolved, Source, Writes, resolve};
 
 use auth_jose::Timestamp;
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::crypto::random;
-use crate::error::Result;
 use crate::feature::Feature;
 use crate::features::user::User;
 use crate::id::Id;
@@ -86,6 +92,22 @@ impl Session {
         }
     }
 
+    /// A session from its wire form, which we have signed.
+    pub(crate) fn from_view(view: &Value) -> Option<Self> {
+        let text = |name: &str| view.get(name)?.as_str();
+        let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
+        Some(Self {
+            id: Id::from_signed(text("id")?),
+            expires_at: at("expiresAt")?,
+            token: text("token")?.to_owned(),
+            created_at: at("createdAt")?,
+            updated_at: at("updatedAt")?,
+            ip_address: text("ipAddress").map(str::to_owned),
+            user_agent: text("userAgent").map(str::to_owned),
+            user_id: Id::from_signed(text("userId")?),
+        })
+    }
+
     /// The token that clients send.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -125,47 +147,6 @@ impl Serialize for Session {
         }
         .serialize(serializer)
     }
-}
-
-/// Whether reading a session may extend it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extend {
-    /// It is extended when it is older than `session.updateAge`.
-    WhenDue,
-    /// It is not.
-    Never,
-}
-
-/// The request's session and user, in one read. A dead session's cookies are removed and its row deleted.
-pub(crate) async fn resolve(call: &Call, extend: Extend) -> Result<Option<(Session, User)>> {
-    let Some(token) = &call.session_token else { return Ok(None) };
-    let mut db = call.app.store.db().await?;
-    let Some((mut session, user)) = db.find_session(token).await? else {
-        cookies::delete_all(call);
-        return Ok(None);
-    };
-    if session.expires_at.0 < call.now {
-        db.delete_session(token).await?;
-        cookies::delete_all(call);
-        return Ok(None);
-    }
-    if extend == Extend::WhenDue && is_due(call, &session) {
-        session.expires_at = At(call.now.plus_seconds(call.app.config.session.expires_in));
-        session.updated_at = At(call.now);
-        if !db.extend_session(&session.id, session.expires_at.0, call.now).await? {
-            // Revoked between the read and the write.
-            cookies::delete_all(call);
-            return Ok(None);
-        }
-        cookies::set(call, &session, Remember::Yes);
-    }
-    Ok(Some((session, user)))
-}
-
-fn is_due(call: &Call, session: &Session) -> bool {
-    let config = &call.app.config.session;
-    let due = session.expires_at.0.plus_seconds(config.update_age - config.expires_in);
-    config.refresh && due <= call.now && !cookies::is_forgotten(call)
 }
 
 /// The feature's endpoints and errors.

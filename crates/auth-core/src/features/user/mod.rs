@@ -52,6 +52,21 @@ pub struct UserView<'a> {
 }
 
 impl User {
+    /// A user from its wire form, which we have signed.
+    pub(crate) fn from_view(view: &Value) -> Option<Self> {
+        let text = |name: &str| view.get(name)?.as_str();
+        let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
+        Some(Self {
+            id: Id::from_signed(text("id")?),
+            name: text("name")?.to_owned(),
+            email: text("email")?.to_owned(),
+            email_verified: view.get("emailVerified")?.as_bool()?,
+            image: text("image").map(str::to_owned),
+            created_at: at("createdAt")?,
+            updated_at: at("updatedAt")?,
+        })
+    }
+
     /// The user as clients see it.
     #[must_use]
     pub fn view(&self) -> UserView<'_> {
@@ -126,7 +141,12 @@ async fn update_user(cx: SignedIn, input: UpdateUser) -> Result<Reply<Done>> {
         return Err(codes::NO_FIELDS_TO_UPDATE.bad_request());
     }
     let patch = UserPatch { name: input.name, image: input.image, updated_at: At(cx.now) };
-    cx.app.store.db().await?.update_user(&cx.user.id, &patch).await?;
-    session::cookies::set(&cx, &cx.session, session::Remember::AsBefore);
+    let mut db = cx.app.store.db().await?;
+    db.update_user(&cx.user.id, &patch).await?;
+    // Read again: the caller's own copy may be an old one, and the next copy is made from this.
+    let Some(user) = db.find_user(&cx.user.id).await? else {
+        return Err(session::codes::UNAUTHORIZED.unauthorized());
+    };
+    session::cookies::set(&cx, &cx.session, &user, session::Remember::AsBefore)?;
     Ok(Reply::ok(Done { status: true }))
 }

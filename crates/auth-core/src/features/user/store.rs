@@ -36,6 +36,11 @@ impl Db {
         Ok(found.is_some())
     }
 
+    /// The user of an id.
+    pub(crate) async fn find_user(&mut self, id: &Id<User>) -> Result<Option<User>> {
+        Ok(on!(self, |conn| user::table.find(id).select(User::as_select()).first(conn).await.optional()?))
+    }
+
     /// Changes a user's row. False: the user is gone.
     pub(crate) async fn update_user(&mut self, id: &Id<User>, patch: &UserPatch) -> Result<bool> {
         let changed = on!(self, |conn| diesel::update(user::table.find(id)).set(patch).execute(conn).await?);
