@@ -198,6 +198,10 @@ pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
         );
         return findings;
     }
+    findings.refused = other_names(&tables, &has);
+    if !findings.refused.is_empty() {
+        return findings;
+    }
     for (table, needed) in TABLES {
         if tables.contains(table) {
             examine_table(table, needed, columns, declared, &mut findings);
@@ -233,6 +237,26 @@ fn origin(tables: &BTreeSet<&str>, has: &dyn Fn(&str, &str) -> bool) -> Origin {
     } else {
         Origin::From1_4To1_6
     }
+}
+
+/// Without a table `user`: tables that are ours under other names, as Prisma has them without `@@map` and remapped
+/// models have them.
+fn other_names(tables: &BTreeSet<&str>, has: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for table in tables.iter().filter(|_| !tables.contains("user")) {
+        let singular = table.to_lowercase();
+        let singular = singular.strip_suffix('s').unwrap_or(&singular);
+        let is_ours = |name: &str| TABLES.iter().any(|(ours, _)| *ours == name);
+        let is_alias = !is_ours(table) && (is_ours(singular) || is_ours(&table.to_lowercase()));
+        let marks = ["userId", "user_id", "identifier", "publicKey", "public_key", "email"];
+        if is_alias && has(table, "id") && marks.iter().any(|mark| has(table, mark)) {
+            let name = if is_ours(singular) { singular.to_owned() } else { table.to_lowercase() };
+            reasons.push(format!("the table {table} has another name; this server reads {name}: rename it"));
+        } else if !is_ours(table) && has(table, "email") && has(table, "emailVerified") {
+            reasons.push(format!("the table {table} holds users; this server reads user: rename it"));
+        }
+    }
+    reasons
 }
 
 fn examine_table(
@@ -300,6 +324,22 @@ impl Store {
     pub async fn examine(&self, declared: &[(&str, &str)]) -> Result<Findings> {
         let columns = self.db().await?.list_columns().await?;
         Ok(examine(&columns, declared))
+    }
+
+    /// Looks at the rows of tables that fit: why people of theirs could not sign in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn examine_rows(&self, findings: &Findings) -> Result<Vec<String>> {
+        if !findings.refused.is_empty() || findings.missing_tables.contains(&"account") {
+            return Ok(Vec::new());
+        }
+        let unknown = self.db().await?.count_unknown_hashes().await?;
+        let reason = format!(
+            "{unknown} of the passwords in account.password are neither scrypt as Better Auth hashes them nor argon2id, so their \
+             owners could not sign in"
+        );
+        Ok(if unknown == 0 { Vec::new() } else { vec![reason] })
     }
 
     /// Adds the columns that were found missing. Servers that start together may do it at once.

@@ -1,10 +1,13 @@
 //! The tables as the database itself describes them.
 #![expect(clippy::disallowed_methods, reason = "the catalogues of the databases have no typed tables")]
 
-use diesel::sql_types::Text;
-use diesel::{QueryableByName, sql_query};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 
+use super::schema::account;
 use super::{Db, Result, on};
 
 /// One column of one table.
@@ -74,6 +77,18 @@ impl Db {
             Self::Mysql(_) => MYSQL,
         };
         Ok(on!(self, |conn| sql_query(text).load::<Column>(conn).await?))
+    }
+
+    /// How many passwords are hashed in a way that is neither Better Auth's (32 hex digits, a colon, 128 hex digits)
+    /// nor ours.
+    pub(crate) async fn count_unknown_hashes(&mut self) -> Result<i64> {
+        let not_scrypt = sql::<Bool>("NOT (LENGTH(password) = 161 AND SUBSTR(password, 33, 1) = ':')");
+        let rows = account::table
+            .filter(account::password.is_not_null())
+            .filter(account::password.not_like("$argon2id$%"))
+            .filter(not_scrypt)
+            .count();
+        Ok(on!(self, |conn| rows.get_result::<i64>(conn).await?))
     }
 
     /// Adds a column that may be null and holds text.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
+#[cfg(feature = "sqlite")]
 use super::dialect::{SQLITE_SETUP, SqliteConn};
 use super::tls;
 use crate::config::ServerUrl;

@@ -1,6 +1,6 @@
 //! The tables in detail: types, nulls, indexes, and definitions that stay as a Better Auth server made them.
 
-use auth_core::testing::{Kind, PASSWORD, TestApp, TestDatabase, post};
+use auth_core::testing::{Kind, PASSWORD, TestApp, TestDatabase, get, post};
 use serde_json::json;
 
 on_every_database!(
@@ -198,4 +198,14 @@ async fn adopts_the_tables_of_a_better_auth_server(database: TestDatabase) {
     assert_eq!(app.database.text(r#"SELECT nickname AS value FROM "user""#).await, "annie");
     let bob = app.sign_up("Bob").await;
     assert_ne!(bob.id, "U1");
+
+    // Better Auth's tables on MySQL compare without regard to case; tokens do not.
+    let swapped: String = bob
+        .token
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+        .collect();
+    let bearer = |token: &str| get("/get-session").header("authorization", format!("Bearer {token}"));
+    assert_eq!(app.call(bearer(&bob.token)).await.json()["user"]["id"], bob.id);
+    assert_eq!(app.call(bearer(&swapped)).await.text(), "null");
 }

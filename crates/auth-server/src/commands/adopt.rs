@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use auth_core::app::Shared;
 use auth_core::config::{Config, DatabaseUrl};
 use auth_core::store::Store;
 use auth_core::store::adopt::{Findings, Origin};
 use auth_core::store::migrate::{Mode, Pending};
+use auth_jose::{OsEntropy, SystemClock};
 
+use super::settings;
 use crate::cli::Adopt;
 use crate::serve;
 
@@ -17,7 +21,9 @@ pub(super) fn run(config: &Config, options: &Adopt) -> Result<ExitCode, String> 
         return Err(format!("{url} is not there; `auth-server serve` makes a new database"));
     }
     let runtime = serve::runtime()?;
-    let findings = runtime.block_on(examine(config))?;
+    let mut findings = runtime.block_on(examine(config))?;
+    let reasons = runtime.block_on(examine_rows(config, &findings))?;
+    findings.refused.extend(reasons);
     super::print(format_args!("{}", report(url, &findings)))?;
     if !findings.refused.is_empty() {
         return Ok(ExitCode::FAILURE);
@@ -47,6 +53,29 @@ pub(crate) async fn complete(config: &Config, mode: Mode) -> Result<Vec<Pending>
         sql: format!("{};", addition.sql(url)),
     };
     Ok(findings.to_add.iter().map(pending).collect())
+}
+
+/// What only the rows tell: hashes that nobody here can verify, and keys of another secret.
+async fn examine_rows(config: &Config, findings: &Findings) -> Result<Vec<String>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", config.database.url);
+    let store = Store::open(&config.database, 1);
+    let mut reasons = store.examine_rows(findings).await.map_err(|error| failed(&error))?;
+    // Without a configured secret, development makes one of its own, which opens nothing.
+    if config.secrets.is_none() || !findings.refused.is_empty() || findings.missing_tables.contains(&"jwks") {
+        return Ok(reasons);
+    }
+    let secrets = settings::secrets(config)?;
+    let shared = Shared::new(config.clone(), &secrets, Arc::new(SystemClock), Arc::new(OsEntropy));
+    if let Some(keys) = &shared.map_err(|error| error.to_string())?.keys {
+        let (sealed, all) = keys.count_sealed(&store).await.map_err(|error| failed(&error))?;
+        if sealed > 0 {
+            reasons.push(format!(
+                "{sealed} of {all} keys in jwks.privateKey cannot be opened with this secret, and no session cookie would be \
+                 accepted either: set BETTER_AUTH_SECRET to the Better Auth server's"
+            ));
+        }
+    }
+    Ok(reasons)
 }
 
 async fn examine(config: &Config) -> Result<Findings, String> {

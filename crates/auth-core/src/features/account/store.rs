@@ -40,7 +40,7 @@ impl Db {
         email: &EmailAddress,
     ) -> Result<Option<(User, Option<String>)>> {
         // Upstream's condition: the credential account is the one that names the user as its account id.
-        Ok(on!(self, |conn| user::table
+        let found: Option<(User, Option<String>)> = on!(self, |conn| user::table
             .left_join(
                 account::table.on(account::user_id
                     .eq(user::id)
@@ -51,7 +51,9 @@ impl Db {
             .select((User::as_select(), account::password.nullable()))
             .first::<(User, Option<String>)>(conn)
             .await
-            .optional()?))
+            .optional()?);
+        // MySQL tables of others compare without regard to case and accents: another address is another person.
+        Ok(found.filter(|(user, _)| user.email == email.as_str()))
     }
 
     /// The hash of a user's credential account. The outer `None`: there is no such account.

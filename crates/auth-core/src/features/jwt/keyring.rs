@@ -201,6 +201,20 @@ impl Keyring {
         }
     }
 
+    /// How many of the stored keys the configured secret does not open, and how many there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_sealed(&self, store: &Store) -> Result<(usize, usize), StoreError> {
+        let keys = store.db().await?.list_private_keys().await?;
+        let is_sealed = |key: &&String| match serde_json::from_str(key) {
+            Ok(Value::String(sealed)) => self.sealer.open(&sealed).is_err(),
+            Ok(Value::Object(_)) => false,
+            _ => true,
+        };
+        Ok((keys.iter().filter(is_sealed).count(), keys.len()))
+    }
+
     fn open(&self, row: &KeyRow, alg: &str) -> Result<SigningKey, String> {
         let algorithm = alg.parse::<Algorithm>().map_err(|_unknown| format!("unknown algorithm {alg:?}"))?;
         let jwk = match serde_json::from_str(&row.private_key) {

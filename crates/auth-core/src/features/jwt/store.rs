@@ -30,6 +30,11 @@ impl Db {
         Ok(rows)
     }
 
+    /// The private parts of all keys, in tables of every version.
+    pub(super) async fn list_private_keys(&mut self) -> Result<Vec<String>> {
+        Ok(on!(self, |conn| jwks::table.select(jwks::private_key).load(conn).await?))
+    }
+
     /// Adds a key.
     pub(super) async fn insert_key(&mut self, row: &KeyRow) -> Result<()> {
         on!(self, |conn| diesel::insert_into(jwks::table).values(row).execute(conn).await?);

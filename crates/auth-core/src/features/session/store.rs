@@ -23,13 +23,15 @@ impl Db {
 
     /// The session of a token and its user, expired or not, in one read.
     pub(crate) async fn find_session(&mut self, token: &str) -> Result<Option<(Session, User)>> {
-        Ok(on!(self, |conn| session::table
+        let found: Option<(Session, User)> = on!(self, |conn| session::table
             .inner_join(user::table)
             .filter(session::token.eq(token))
             .select((Session::as_select(), User::as_select()))
             .first(conn)
             .await
-            .optional()?))
+            .optional()?);
+        // MySQL tables of others compare without regard to case.
+        Ok(found.filter(|(session, _)| session.token == token))
     }
 
     /// Moves the end of a session. False: the session is gone.

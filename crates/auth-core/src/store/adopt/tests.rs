@@ -117,3 +117,27 @@ fn tables_with_drizzles_names_are_recognised_and_refused() {
         assert_eq!((findings.origin, findings.refused.len()), (Origin::Drizzle, 1), "{line}");
     }
 }
+
+#[test]
+fn tables_under_other_names_are_refused_by_name() {
+    let renamed = |name: &dyn Fn(&str) -> String| {
+        let mut all = columns(&[]);
+        for column in &mut all {
+            column.table = name(&column.table);
+        }
+        examine(&all, &[]).refused
+    };
+    let capital = renamed(&|name| {
+        let mut letters = name.chars();
+        let first = letters.next().unwrap().to_ascii_uppercase();
+        format!("{first}{}", letters.as_str())
+    });
+    assert_eq!(capital.len(), TABLES.len(), "{capital:?}");
+    let user = "the table User has another name; this server reads user: rename it";
+    assert!(capital.iter().any(|reason| reason == user), "{capital:?}");
+    let member = renamed(&|name| if name == "user" { "member".to_owned() } else { name.to_owned() });
+    assert_eq!(member, ["the table member holds users; this server reads user: rename it"]);
+    // Somebody's bank accounts are nobody's mistake.
+    let own = columns(&["+accounts.id text!", "+accounts.userId text!"]);
+    assert_eq!(examine(&own, &[]).refused, [""; 0]);
+}
