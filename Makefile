@@ -97,11 +97,16 @@ ci: ## What CI runs
 	@bash .ci/run
 
 ##@ Measure and compare
-.PHONY: conform bench dist clean
+.PHONY: conform attacks bench dist clean
 conform: ## CONFORM_DIR=DIR: recorded transcripts of Better Auth against the release binary
 	@[ -n "$(CONFORM_DIR)" ] || { echo "make conform needs CONFORM_DIR, the directory of a conformance runner (matrix.mjs)" >&2; exit 2; }
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
 	@CONFORM_DIR="$(CONFORM_DIR)" scripts/conform.sh $(CONFORM_ARGS)
+
+attacks: ## ATTACKS_DIR=DIR: a corpus of HTTP attacks against the release binary, on PostgreSQL with a mail server
+	@[ -n "$(ATTACKS_DIR)" ] || { echo "make attacks needs ATTACKS_DIR, the directory of an attack runner (run-http.mjs)" >&2; exit 2; }
+	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
+	@ATTACKS_DIR="$(ATTACKS_DIR)" scripts/attacks.sh $(ATTACKS_PROFILES)
 
 bench: ## Requests per second beside Better Auth on Node, on one PostgreSQL
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
