@@ -14,6 +14,7 @@ node_modules() {
   command -v npm >/dev/null || missing "Node.js 20 or newer and npm are missing (needed by compat/client and compat/interop)"
   major=$(node -p 'process.versions.node.split(".")[0]')
   [ "$major" -ge 20 ] || missing "Node.js $major is too old for Better Auth's client: version 20 or newer is needed"
+  command -v openssl >/dev/null || scripts/apt.sh openssl || missing "openssl is missing (compat/client makes certificates with it)"
   if [ ! -f "$stamp" ] || [ compat/package-lock.json -nt "$stamp" ]; then
     npm ci --prefix compat --no-fund --no-audit --loglevel=error
     touch "$stamp"
