@@ -57,7 +57,8 @@ pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Respon
     let answer = tokio::time::timeout(call.app.config.server.request_timeout, async {
         let body = parse_body(endpoint, &call.request)?;
         if endpoint.method == Method::Post {
-            check_request_origin(&call, From::Anywhere)?;
+            let has_form = endpoint.body == BodyTypes::JsonAndForm;
+            check_request_origin(&call, if has_form { From::Cookies } else { From::Anywhere })?;
             check_redirect_targets(&call, body.as_ref())?;
         }
         call.app.clone().hooks.before_session(&mut call);
@@ -109,10 +110,13 @@ fn parse_body(endpoint: &Endpoint, request: &Request) -> Result<Option<Value>> {
     }
 }
 
-/// Where a request may come from, besides this server's own clients.
+/// Which requests the check of the origin looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
-    /// A script or a client: only requests with cookies are checked.
+    /// Those with cookies: an endpoint with forms asks again, as [`Form`](Self::Form).
+    Cookies,
+    /// Those with cookies, and those that say where they come from: a strange site must not make us send mail.
+    /// Upstream lets the latter pass.
     Anywhere,
     /// A form of another site's page too: fetch metadata is checked even without cookies.
     Form,
@@ -130,6 +134,8 @@ pub(crate) fn check_request_origin(call: &Call, from: From) -> Result<()> {
         sec_fetch_mode: mode.as_deref(),
         sec_fetch_dest: dest.as_deref(),
         own_origin: Some(call.app.config.base_url.origin()),
+        // A token is sent by programs only: no page of another site makes a browser send it.
+        without_cookie: from == From::Anywhere && header("authorization").is_none(),
         form_csrf: from == From::Form,
     };
     let Err(refusal) = check_origin(&call.app.config.origins, &input) else { return Ok(()) };

@@ -169,12 +169,11 @@ fn is_host_ambiguous(raw: &str, url: &Url) -> bool {
 
 /// Whether `value`, which begins with `/`, stays on this server however a browser or a router reads it.
 fn is_safe_path(value: &str) -> bool {
-    let path = value.split(['?', '#']).next().unwrap_or(value).to_ascii_lowercase();
+    let path = value.split(['?', '#']).next().unwrap_or(value);
     if value.starts_with("//")
         || value.contains('\\')
         || value.chars().any(char::is_control)
-        || path.contains("%2f")
-        || path.contains("%5c")
+        || hides_something(path)
     {
         return false;
     }
@@ -182,6 +181,21 @@ fn is_safe_path(value: &str) -> bool {
         return false;
     };
     base.join(value).is_ok_and(|resolved| resolved.origin() == base.origin())
+}
+
+/// Whether decoding `path`, however often, brings a slash, a backslash or a control character to light, which
+/// browsers drop: `/%09/host` would become `//host`.
+fn hides_something(path: &str) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..4 {
+        path = path.replace("%25", "%");
+    }
+    let hides = |escape: &str| {
+        let code = escape.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        code.is_some_and(|byte| byte.is_ascii_control() || matches!(byte, b'/' | b'\\'))
+    };
+    // Nobody encodes a path five times for a good reason.
+    path.contains("%25") || path.split('%').skip(1).any(hides)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ on_every_database!(
     a_cookie_needs_a_trusted_origin,
     reading_needs_no_origin,
     forms_are_judged_by_fetch_metadata,
-    other_endpoints_without_cookies_pass,
+    without_cookies_whoever_names_an_origin_is_believed,
     trusted_origins_are_trusted,
     the_checks_can_be_switched_off,
     the_checks_can_be_switched_off_for_some_paths,
@@ -114,14 +114,15 @@ async fn forms_are_judged_by_fetch_metadata(database: TestDatabase) {
     }
 }
 
-async fn other_endpoints_without_cookies_pass(database: TestDatabase) {
+async fn without_cookies_whoever_names_an_origin_is_believed(database: TestDatabase) {
     let server = Server::on(database).await;
-    let headers = [
-        ("origin", "https://evil.example"),
-        ("sec-fetch-site", "cross-site"),
-        ("sec-fetch-mode", "navigate"),
-    ];
-    judge(&server, post("/sign-out", json!({})), &headers, Passes).await;
+    let navigation = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    let request = || post("/sign-out", json!({}));
+    judge(&server, request(), &navigation, Passes).await;
+    judge(&server, request(), &[("origin", "http://localhost:3000")], Passes).await;
+    judge(&server, request(), &[("origin", "https://evil.example")], Invalid).await;
+    judge(&server, request(), &[("origin", "null")], Missing).await;
+    judge(&server, request(), &[("referer", "https://evil.example/x")], Invalid).await;
 }
 
 async fn trusted_origins_are_trusted(database: TestDatabase) {

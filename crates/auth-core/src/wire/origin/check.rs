@@ -19,6 +19,8 @@ pub struct OriginInput<'a> {
     pub sec_fetch_dest: Option<&'a str>,
     /// The origin that the request itself was sent to.
     pub own_origin: Option<&'a str>,
+    /// Whether an origin that is named counts without a cookie too.
+    pub without_cookie: bool,
     /// Whether the endpoint also guards requests without cookies: signing somebody in by a foreign
     /// form is an attack, too.
     pub form_csrf: bool,
@@ -40,7 +42,8 @@ pub enum OriginRefusal {
 /// # Errors
 /// The reason for refusing the request.
 pub fn check_origin(trusted: &TrustedOrigins, input: &OriginInput<'_>) -> Result<(), OriginRefusal> {
-    if input.has_cookie {
+    let is_said = present(input.origin).or(present(input.referer)).is_some();
+    if input.has_cookie || (input.without_cookie && is_said) {
         return require_trusted_origin(trusted, input);
     }
     if !input.form_csrf {
@@ -51,8 +54,7 @@ pub fn check_origin(trusted: &TrustedOrigins, input: &OriginInput<'_>) -> Result
     if site == Some("cross-site") && mode == Some("navigate") {
         return Err(OriginRefusal::CrossSiteNavigationLoginBlocked);
     }
-    let from_browser = site.or(mode).or(present(input.sec_fetch_dest));
-    if from_browser.or(present(input.origin)).or(present(input.referer)).is_some() {
+    if is_said || site.or(mode).or(present(input.sec_fetch_dest)).is_some() {
         return require_trusted_origin(trusted, input);
     }
     Ok(())

@@ -24,6 +24,7 @@ fn trusts_the_base_url_and_the_listed_sites() {
         "/a/b?c=d&e=%2F#f",
         "/r?to=https://evil.example",
         "/a?next=%2F%2Fevil.example",
+        "/100%25/%C3%A4?q=%09#%0A",
         "/a#%2F",
         "/..//evil.example",
         "/../../x",
@@ -63,6 +64,12 @@ fn refuses_to_leave_the_trusted_sites() {
         "/a?x=\\y",
         "/%5Cevil.example",
         "/%2fevil.example",
+        "/%252Fevil.example",
+        "/%25252525252Fevil.example",
+        "/%09/evil.example",
+        "/a%250d%250aset-cookie:%20a=b",
+        "/%5Cevil.example",
+        "/%7f",
         "/a%2Fb",
         "%2F%2Fevil.example",
         "/\t/evil.example",
@@ -326,7 +333,21 @@ mod requests {
     }
 
     #[test]
-    fn without_a_cookie_only_sign_in_forms_are_checked() {
+    fn without_a_cookie_an_origin_that_is_named_counts_where_it_is_asked_for() {
+        let (missing, invalid) = (Err(OriginRefusal::MissingOrNullOrigin), Err(OriginRefusal::InvalidOrigin));
+        let plain = OriginInput { without_cookie: true, ..OriginInput::default() };
+        assert_eq!(check(plain), Ok(()));
+        assert_eq!(check(OriginInput { origin: EVIL, ..plain }), invalid);
+        assert_eq!(check(OriginInput { origin: EVIL, referer: OWN, ..plain }), invalid);
+        assert_eq!(check(OriginInput { referer: Some("https://evil.example/x"), ..plain }), invalid);
+        assert_eq!(check(OriginInput { origin: Some("null"), ..plain }), missing);
+        assert_eq!(check(OriginInput { origin: OWN, ..plain }), Ok(()));
+        assert_eq!(check(OriginInput { origin: Some(""), referer: OWN, ..plain }), Ok(()));
+        assert_eq!(check(OriginInput { sec_fetch_site: Some("cross-site"), ..plain }), Ok(()));
+    }
+
+    #[test]
+    fn without_a_cookie_sign_in_forms_are_checked() {
         let plain = OriginInput { origin: EVIL, ..OriginInput::default() };
         assert_eq!(check(plain), Ok(()));
         assert_eq!(check(OriginInput { form_csrf: true, ..plain }), Err(OriginRefusal::InvalidOrigin));
