@@ -97,7 +97,11 @@ ci: ## What CI runs
 	@bash .ci/run
 
 ##@ Measure and compare
+<<<<<<< HEAD
 .PHONY: conform attacks bench dist clean
+=======
+.PHONY: conform bench bench-verify dist clean
+>>>>>>> d1ebff4 (Guide, axum example and benches of the verifier; Wycheproof's signatures)
 conform: ## CONFORM_DIR=DIR: recorded transcripts of Better Auth against the release binary
 	@[ -n "$(CONFORM_DIR)" ] || { echo "make conform needs CONFORM_DIR, the directory of a conformance runner (matrix.mjs)" >&2; exit 2; }
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
@@ -111,6 +115,9 @@ attacks: ## ATTACKS_DIR=DIR: a corpus of HTTP attacks against the release binary
 bench: ## Requests per second beside Better Auth on Node, on one PostgreSQL
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
 	@bench/run.sh
+
+bench-verify: setup ## Time for one token beside jose, PyJWT and jsonwebtoken
+	@bench/verify/run.sh
 
 clean: ## Remove everything that was built or installed here; ./data stays
 	cargo clean

@@ -4,6 +4,8 @@
 //! does not spoil the set. Symmetric keys and keys published with private members are unusable.
 
 mod check;
+#[cfg(test)]
+mod wycheproof;
 
 use std::fmt;
 

@@ -63,6 +63,6 @@ pub use self::verifier::Verifier;
 pub type Verified<C = UserClaims> = auth_jose::Verified<C>;
 
 /// Compiles the guide's snippets.
-#[cfg(all(doctest, feature = "actix"))]
+#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "testing", feature = "tonic"))]
 #[doc = include_str!("../../../docs/verify.md")]
 struct Guide;

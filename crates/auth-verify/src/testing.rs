@@ -210,6 +210,12 @@ impl Issuer {
         self.server.with(|published| published.requests)
     }
 
+    /// The key set as it is published.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.server.with(|published| published.body())
+    }
+
     /// The `kid` of the newest key.
     #[must_use]
     pub fn kid(&self) -> String {

@@ -133,7 +133,7 @@ impl Published {
         self.max_age_seconds.map(directive).unwrap_or_default()
     }
 
-    fn body(&self) -> String {
+    pub(super) fn body(&self) -> String {
         let jwk = |key: &SigningKey| {
             let mut jwk = key.public_jwk();
             jwk.insert("kid".to_owned(), json!(key.kid()));
