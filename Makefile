@@ -97,11 +97,7 @@ ci: ## What CI runs
 	@bash .ci/run
 
 ##@ Measure and compare
-<<<<<<< HEAD
-.PHONY: conform attacks bench dist clean
-=======
-.PHONY: conform bench bench-verify dist clean
->>>>>>> d1ebff4 (Guide, axum example and benches of the verifier; Wycheproof's signatures)
+.PHONY: conform attacks bench bench-verify dist clean
 conform: ## CONFORM_DIR=DIR: recorded transcripts of Better Auth against the release binary
 	@[ -n "$(CONFORM_DIR)" ] || { echo "make conform needs CONFORM_DIR, the directory of a conformance runner (matrix.mjs)" >&2; exit 2; }
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release

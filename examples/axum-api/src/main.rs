@@ -29,14 +29,14 @@ async fn orders(user: Authorized<ReadOrders>) -> String {
     format!("the orders, for {}\n", user.subject())
 }
 
-fn app(verifier: Verifier, resource: ProtectedResource) -> Router {
+fn app(verifier: Verifier, resource: &ProtectedResource) -> Router {
     Router::new()
         .route("/health", get("ok"))
         .route("/me", get(me))
         .route("/greeting", get(greeting))
         .route("/orders", get(orders))
         .route(&resource.metadata_path(), get(resource.clone()))
-        .with_state(Gate::new(verifier).with_resource(&resource))
+        .with_state(Gate::new(verifier).with_resource(resource))
 }
 
 #[tokio::main]
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("axum-api on http://127.0.0.1:{port}, users from {issuer}");
-    axum::serve(listener, app(verifier, resource)).await?;
+    axum::serve(listener, app(verifier, &resource)).await?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ mod tests {
     async fn lets_callers_in_by_their_token() {
         let issuer = Issuer::start();
         let resource = ProtectedResource::new("https://api.example.test", &issuer.issuer()).unwrap();
-        let app = app(issuer.verifier(), resource);
+        let app = app(issuer.verifier(), &resource);
         let ann = issuer.token_with("U1", &json!({"name": "Ann", "email": "ann@example.test"}));
         let clerk = issuer.token_with("U2", &json!({"scope": "orders:read"}));
 
@@ -105,7 +105,7 @@ mod tests {
     async fn goes_on_while_the_auth_server_is_away() {
         let issuer = Issuer::start();
         let resource = ProtectedResource::new("https://api.example.test", &issuer.issuer()).unwrap();
-        let app = app(issuer.verifier(), resource);
+        let app = app(issuer.verifier(), &resource);
         assert_eq!(ask(&app, "/me", Some(&issuer.token("U1"))).await.0, 200);
         issuer.fail(Fault::Outage);
         issuer.clock().advance(3600);

@@ -59,8 +59,10 @@ fn jwk(key: &Value, alg: Algorithm) -> Map<String, Value> {
 }
 
 fn octets(hex: &Value) -> Vec<u8> {
-    let hex = hex.as_str().unwrap();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    let digit =
+        |digit: &u8| char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap();
+    let pairs = hex.as_str().unwrap().as_bytes().chunks_exact(2);
+    pairs.map(|pair| pair.iter().fold(0, |byte, next| byte << 4 | digit(next))).collect()
 }
 
 #[test]
