@@ -49,7 +49,7 @@ dist: setup ## Build the server for delivery: smallest and fastest, slowest to b
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
 
 ##@ Develop
-.PHONY: test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
+.PHONY: drill-races test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
 dev: setup ## Debug build of the server
 	@$(SERVER_dev)
 
@@ -67,6 +67,9 @@ test-reference: ## The Node and Python suites against Better Auth itself: do the
 
 fuzz: setup ## Fuzz what reads tokens and key sets (FUZZ_SECONDS=60 for each target, FUZZ_CORPUS=FILE of more tokens)
 	@fuzz/run.sh $(FUZZ_SECONDS)
+
+drill-races: setup ## ROUNDS=100: races between two server processes on one PostgreSQL
+	@RACE_ROUNDS=$(or $(ROUNDS),100) scripts/with-pg.sh cargo test --package auth-server $(FEATURES) --test races -- --test-threads 1
 
 fmt: ## Format the Rust code
 	@cargo fmt --all

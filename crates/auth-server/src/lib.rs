@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod listener;
 pub mod mount;
 pub mod serve;
 mod signals;

@@ -1,6 +1,7 @@
 //! The one bridge between actix-web and `auth-core`. No endpoint has code here.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -13,6 +14,8 @@ use auth_core::pipeline;
 use auth_core::reply::Response;
 use futures_util::{FutureExt, StreamExt};
 
+use crate::listener::{Busy, Pulse};
+
 /// Mounts every endpoint of `app`: one handler for every path, routed by `auth-core` on the raw path.
 pub fn routes(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
@@ -22,6 +25,7 @@ pub fn routes(app: Arc<App>) -> impl FnOnce(&mut web::ServiceConfig) {
 
 /// One request. A panic ends this request only.
 async fn handle(request: HttpRequest, payload: web::Payload, app: web::Data<App>) -> HttpResponse {
+    let _busy = request.conn_data::<Rc<Pulse>>().map(Busy::on);
     let app = app.into_inner();
     let call = Request {
         method: request.method().as_str().to_owned(),

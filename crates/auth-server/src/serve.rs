@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::HttpServer;
 use auth_core::app::{App, Shared};
 use auth_core::config::{Config, RateStorage};
 use auth_core::crypto::secrets::Secrets;
@@ -15,7 +14,7 @@ use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
 use auth_jose::{OsEntropy, SystemClock};
 
 use crate::commands::adopt;
-use crate::mount;
+use crate::listener::{self, Bounds};
 use crate::signals::Signals;
 
 /// How often keys that other servers on the database made are looked for.
@@ -23,6 +22,9 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often counts whose window is over are removed from the database.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 1024;
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -87,6 +89,9 @@ async fn tables(config: &Config) -> Result<Shape, String> {
 /// Has a key that signs tokens.
 async fn signing_key(shared: &Arc<Shared>) -> Result<(), String> {
     let app = App::new(shared.clone(), Store::open(&shared.config.database, 1));
+    if let Err(error) = app.expect_stored_hashes().await {
+        tracing::warn!(%error, "which kinds of password hashes are stored is not known; they are noticed when they are used");
+    }
     if let Some(keys) = &shared.keys {
         keys.load_or_create(&app)
             .await
@@ -130,25 +135,27 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     // Each worker has its own connections, on its own thread.
     let per_worker = shared.config.database.pool_size.div_ceil(u32::try_from(workers).unwrap_or(1));
     let for_workers = shared.clone();
-    let server = HttpServer::new(move || {
+    let bounds = Bounds {
+        workers,
+        connections: config.max_connections,
+        shutdown: config.shutdown_timeout,
+        ..Bounds::default()
+    };
+    let socket = bind(address).map_err(|error| cannot_listen(address, &error))?;
+    let listening = listener::serve(socket, bounds, move || {
         let store = Store::open(&for_workers.config.database, per_worker);
-        actix_web::App::new().configure(mount::routes(Arc::new(App::new(for_workers.clone(), store))))
+        Arc::new(App::new(for_workers.clone(), store))
     })
-    .workers(workers)
-    .client_request_timeout(Duration::from_secs(10))
-    .disable_signals()
-    .shutdown_timeout(config.shutdown_timeout.as_secs())
-    .bind(address)
     .map_err(|error| cannot_listen(address, &error))?;
 
-    let bound = server.addrs().first().copied().unwrap_or(address);
+    let bound = listening.address;
     let public = format!("{}{}", shared.config.base_url.origin(), shared.config.base_path);
     let database = shared.config.database.url.to_string();
     tracing::info!(%bound, public, database, "serving");
 
     let follow = actix_web::rt::spawn(follow_keys(shared.clone()));
     let forget = actix_web::rt::spawn(forget_counts(shared.clone()));
-    let server = server.run();
+    let server = listening.server;
     let handle = server.handle();
     let stop = actix_web::rt::spawn(async move { handle.stop(signals.stop().await).await });
     let served = server.await;
@@ -175,6 +182,16 @@ async fn forget_counts(shared: Arc<Shared>) {
             tracing::warn!(%error, "old counts of the rate limit could not be removed");
         }
     }
+}
+
+/// Binds the address, also right after another server has left it.
+fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {

@@ -17,6 +17,8 @@ pub struct EmailAndPasswordConfig {
     pub min_password_length: usize,
     /// In UTF-16 code units.
     pub max_password_length: usize,
+    /// A sign-in replaces a hash that is not as new ones are.
+    pub rehash_on_sign_in: bool,
     /// How passwords are hashed.
     pub password: PasswordConfig,
 }
@@ -36,6 +38,7 @@ pub(super) fn read(r: &mut Reader) -> EmailAndPasswordConfig {
         auto_sign_in: r.boolean("emailAndPassword.autoSignIn", true),
         min_password_length: size(r.integer("emailAndPassword.minPasswordLength", 8, 1..=1024)),
         max_password_length: size(r.integer("emailAndPassword.maxPasswordLength", 128, 1..=1024)),
+        rehash_on_sign_in: r.boolean("emailAndPassword.password.rehashOnSignIn", false),
         password: PasswordConfig {
             algorithm: match word {
                 PasswordWord::Argon2id => PasswordAlgorithm::Argon2id { memory_kib, iterations, parallelism },

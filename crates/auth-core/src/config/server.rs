@@ -15,6 +15,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// Worker threads; 0 is one for each core.
     pub workers: usize,
+    /// Connections at the same time.
+    pub max_connections: usize,
     /// The largest request body in bytes.
     pub body_limit: usize,
     /// A request that takes longer answers 503.
@@ -54,6 +56,7 @@ pub(super) fn server(r: &mut Reader) -> ServerConfig {
         host,
         port: u16::try_from(r.integer("server.port", 3000, 0..=65_535)).unwrap_or_default(),
         workers: size(r.integer("server.workers", 0, 0..=1024)),
+        max_connections: size(r.integer("server.maxConnections", 10_000, 1..=1_000_000)),
         body_limit: size(r.integer("server.bodyLimit", 65_536, 1024..=16 << 20)),
         request_timeout: r.duration("server.requestTimeout", 15).max(Duration::from_secs(1)),
         shutdown_timeout: r.duration("server.shutdownTimeout", 10),

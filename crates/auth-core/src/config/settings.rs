@@ -162,6 +162,13 @@ const GENERAL: &[Setting] = &[
     setting("server.port", Some("PORT"), Integer, "3000", "The port to listen on."),
     setting("server.workers", None, Integer, "one for each core", "Worker threads."),
     setting(
+        "server.maxConnections",
+        None,
+        Integer,
+        "10000",
+        "Connections at the same time; further ones wait to be accepted.",
+    ),
+    setting(
         "server.bodyLimit",
         None,
         Integer,
@@ -253,6 +260,13 @@ const GENERAL: &[Setting] = &[
         Choice(&["argon2id", "scrypt"]),
         "argon2id",
         "How new passwords are hashed. `scrypt` is upstream's format: use it while a Better Auth Node server shares the database. Both are always verified.",
+    ),
+    setting(
+        "emailAndPassword.password.rehashOnSignIn",
+        None,
+        Boolean,
+        "false",
+        "A sign-in replaces a hash that is not as new ones are (scrypt, or other argon2id costs). Leave it off while a Better Auth Node server shares the database, or may again: it cannot read argon2id.",
     ),
     setting(
         "emailAndPassword.password.memoryKiB",

@@ -7,8 +7,8 @@
 mod format;
 mod pool;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_jose::{Entropy, Secret};
 use thiserror::Error;
@@ -97,6 +97,8 @@ pub struct PasswordHasher {
     pool: Arc<Pool>,
     entropy: Arc<dyn Entropy>,
     algorithm: Algorithm,
+    /// A kind of hash that is stored besides the configured one; shared by the clones.
+    other_kind: Arc<Mutex<Option<StoredHash>>>,
     runs: Arc<Runs>,
 }
 
@@ -123,7 +125,13 @@ impl PasswordHasher {
         };
         let pool = Pool::start(config.threads, config.queue, resident_blocks)
             .map_err(PasswordSetupError::Threads)?;
-        Ok(Self { pool: Arc::new(pool), entropy, algorithm: config.algorithm, runs: Arc::default() })
+        Ok(Self {
+            pool: Arc::new(pool),
+            entropy,
+            algorithm: config.algorithm,
+            other_kind: Arc::default(),
+            runs: Arc::default(),
+        })
     }
 
     /// A hash of `password` to store, under a fresh salt.
@@ -157,9 +165,17 @@ impl PasswordHasher {
         let Some(password) = Password::read(&password) else {
             return Ok(false);
         };
+        self.note(&stored);
+        let decoy = if stored.is_as(self.algorithm) { self.other_kind() } else { self.blank() };
         let runs = Arc::clone(&self.runs);
-        let verified =
-            self.pool.run(move |memory| Some(stored.fits(&stored.derive(&password, memory, &runs)?)));
+        let verified = self.pool.run(move |memory| {
+            let fits = stored.fits(&stored.derive(&password, memory, &runs)?);
+            // A wrong password takes the same work for every user and for none.
+            if let (false, Some(decoy)) = (fits, decoy) {
+                std::hint::black_box(decoy.derive(&password, memory, &runs)?);
+            }
+            Some(fits)
+        });
         verified.await?.ok_or(HashError::Failed)
     }
 
@@ -172,12 +188,48 @@ impl PasswordHasher {
         let Some(password) = Password::read(&password) else {
             return Ok(());
         };
-        let (algorithm, runs) = (self.algorithm, Arc::clone(&self.runs));
+        let (decoys, runs) = ([self.blank(), self.other_kind()], Arc::clone(&self.runs));
         let worked = self.pool.run(move |memory| {
-            let stored = StoredHash::blank(algorithm, [0; SALT_LENGTH])?;
-            Some(std::hint::black_box(stored.fits(&stored.derive(&password, memory, &runs)?)))
+            for decoy in decoys.iter().flatten() {
+                std::hint::black_box(decoy.fits(&decoy.derive(&password, memory, &runs)?));
+            }
+            Some(())
         });
         worked.await?.map(|_| ()).ok_or(HashError::Failed)
+    }
+
+    /// Whether a new hash of the same password would be made as this stored one is.
+    #[must_use]
+    pub fn is_current(&self, hash: &str) -> bool {
+        StoredHash::read(hash).is_some_and(|stored| stored.is_as(self.algorithm))
+    }
+
+    /// Whether new hashes are argon2id.
+    #[must_use]
+    pub fn is_argon2id(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Argon2id { .. })
+    }
+
+    /// Takes notice of a stored hash: if it takes other work than the configured kind, every wrong password
+    /// and every unknown user takes the work of both from now on.
+    pub fn expect(&self, hash: &str) {
+        if let Some(stored) = StoredHash::read(hash) {
+            self.note(&stored);
+        }
+    }
+
+    fn note(&self, stored: &StoredHash) {
+        if !stored.is_as(self.algorithm) {
+            *self.other_kind.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.like());
+        }
+    }
+
+    fn other_kind(&self) -> Option<StoredHash> {
+        self.other_kind.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(StoredHash::like)
+    }
+
+    fn blank(&self) -> Option<StoredHash> {
+        StoredHash::blank(self.algorithm, [0; SALT_LENGTH])
     }
 
     /// How often argon2 and scrypt have been computed, in this order.

@@ -11,6 +11,9 @@ on_every_database!(
     writes_better_auths_scrypt_where_it_is_configured,
     either_format_is_verified_whatever_is_written,
     unknown_users_cost_the_work_of_known_ones,
+    where_two_kinds_are_stored_every_wrong_password_costs_both,
+    stored_kinds_are_known_before_the_first_request,
+    a_sign_in_replaces_an_old_hash_if_it_is_told_to,
     hashing_holds_no_connection,
     beyond_the_queue_requests_are_told_to_come_back,
 );
@@ -73,6 +76,71 @@ async fn unknown_users_cost_the_work_of_known_ones(database: TestDatabase) {
         assert_eq!(server.call(sign_in(email, "wrong password")).await.status, 401);
     }
     assert_eq!(server.app.hasher.runs(), (0, before + 2), "the function that is configured, for both");
+}
+
+async fn where_two_kinds_are_stored_every_wrong_password_costs_both(database: TestDatabase) {
+    let imported = Server::with(database, scrypt()).await;
+    let old = imported.sign_up("old").await;
+    let server = imported.beside(json!({})).await;
+    let new = server.sign_up("new").await;
+    // One try of the imported user suffices to know that there are such.
+    assert_eq!(server.call(sign_in(&old.email, "wrong password")).await.status, 401);
+    for email in [old.email.as_str(), new.email.as_str(), "nobody@example.test"] {
+        let (argon2, scrypt) = server.app.hasher.runs();
+        assert_eq!(server.call(sign_in(email, "wrong password")).await.status, 401);
+        assert_eq!(server.app.hasher.runs(), (argon2 + 1, scrypt + 1), "{email}");
+    }
+    // Whoever knows the password learns nothing from the time, and does not wait.
+    for (email, work) in [(&old.email, (0, 1)), (&new.email, (1, 0))] {
+        let (argon2, scrypt) = server.app.hasher.runs();
+        assert_eq!(server.call(sign_in(email, PASSWORD)).await.status, 200);
+        assert_eq!(server.app.hasher.runs(), (argon2 + work.0, scrypt + work.1), "{email}");
+    }
+}
+
+async fn stored_kinds_are_known_before_the_first_request(database: TestDatabase) {
+    let imported = Server::with(database, scrypt()).await;
+    imported.sign_up("old").await;
+    for (settings, already) in [(scrypt(), 0), (json!({}), 1)] {
+        let server = imported.beside(settings).await;
+        server.app.expect_stored_hashes().await.unwrap();
+        assert_eq!(server.call(sign_in("nobody@example.test", "wrong password")).await.status, 401);
+        let (argon2, scrypt) = server.app.hasher.runs();
+        assert_eq!((argon2, scrypt), (already, 1));
+    }
+    let server = imported.beside(json!({})).await;
+    server.sign_up("new").await;
+    imported.app.expect_stored_hashes().await.unwrap();
+    let before = imported.app.hasher.runs();
+    assert_eq!(imported.call(sign_in("nobody@example.test", "wrong password")).await.status, 401);
+    assert_eq!(imported.app.hasher.runs(), (before.0 + 1, before.1 + 1));
+}
+
+async fn a_sign_in_replaces_an_old_hash_if_it_is_told_to(database: TestDatabase) {
+    let imported = Server::with(database, scrypt()).await;
+    let ada = imported.sign_up("ada").await;
+    let old = stored(&imported).await;
+
+    let keeping = imported.beside(json!({})).await;
+    assert_eq!(keeping.call(sign_in(&ada.email, PASSWORD)).await.status, 200);
+    assert_eq!(stored(&keeping).await, old, "off by default");
+
+    let replacing = json!({ "emailAndPassword": { "password": { "rehashOnSignIn": true } } });
+    let replacing = imported.beside(replacing).await;
+    assert_eq!(replacing.call(sign_in(&ada.email, "wrong password")).await.status, 401);
+    assert_eq!(stored(&replacing).await, old);
+    assert_eq!(replacing.call(sign_in(&ada.email, PASSWORD)).await.status, 200);
+    let new = stored(&replacing).await;
+    assert!(new.starts_with("$argon2id$"), "{new}");
+    assert_eq!(replacing.call(sign_in(&ada.email, PASSWORD)).await.status, 200);
+    assert_eq!(stored(&replacing).await, new, "once is enough");
+
+    // Other costs are another kind.
+    let dearer = json!({ "emailAndPassword": { "password": { "rehashOnSignIn": true, "iterations": 3 } } });
+    let dearer = imported.beside(dearer).await;
+    assert_eq!(dearer.call(sign_in(&ada.email, PASSWORD)).await.status, 200);
+    assert!(stored(&dearer).await.contains(",t=3,"));
+    assert_eq!(dearer.session(&ada.cookies).await.json()["user"]["id"], ada.id, "sessions go on");
 }
 
 async fn hashing_holds_no_connection(database: TestDatabase) {

@@ -35,6 +35,7 @@ mod access;
 mod accounts;
 mod bearer;
 mod bodies;
+mod connections;
 mod cookies;
 mod cors;
 mod errors;

@@ -34,6 +34,7 @@ pub(super) struct StoredHash {
     pub(super) key: Zeroizing<Vec<u8>>,
 }
 
+#[derive(Clone)]
 enum Function {
     Argon2 {
         kind: Argon2Kind,
@@ -61,6 +62,29 @@ impl StoredHash {
         };
         let key = Zeroizing::new(vec![0; function.key_length()]);
         Some(Self { function, key })
+    }
+
+    /// A hash that takes the same work, of no password.
+    pub(super) fn like(&self) -> Self {
+        Self { function: self.function.clone(), key: Zeroizing::new(vec![0; self.key.len()]) }
+    }
+
+    /// Whether a new hash of `algorithm` would take the same work.
+    pub(super) fn is_as(&self, algorithm: Algorithm) -> bool {
+        match (&self.function, algorithm) {
+            (
+                Function::Argon2 { kind, version, params, .. },
+                Algorithm::Argon2id { memory_kib, iterations, parallelism },
+            ) => {
+                *kind == Argon2Kind::Argon2id
+                    && *version == Version::V0x13
+                    && (params.m_cost(), params.t_cost(), params.p_cost())
+                        == (memory_kib, iterations, parallelism)
+            }
+            (Function::Scrypt { .. }, Algorithm::Scrypt) => true,
+            (Function::Argon2 { .. }, Algorithm::Scrypt)
+            | (Function::Scrypt { .. }, Algorithm::Argon2id { .. }) => false,
+        }
     }
 
     /// Reads a PHC string of argon2 or Better Auth's `salt:key`.

@@ -64,6 +64,20 @@ impl Db {
         Ok(on!(self, |conn| query.first::<Option<String>>(conn).await.optional()?))
     }
 
+    /// A password hash that is not of the kind that is written now.
+    pub(crate) async fn find_other_hash(&mut self, is_argon2id: bool) -> Result<Option<String>> {
+        let rows = account::table.filter(account::provider_id.eq(CREDENTIAL)).select(account::password);
+        // argon2's hashes begin with their name, scrypt's with hexadecimal.
+        let found: Option<Option<String>> = if is_argon2id {
+            let rows = rows.filter(account::password.not_like("$argon2id$%"));
+            on!(self, |conn| rows.first(conn).await.optional()?)
+        } else {
+            let rows = rows.filter(account::password.like("$%"));
+            on!(self, |conn| rows.first(conn).await.optional()?)
+        };
+        Ok(found.flatten())
+    }
+
     /// Replaces the hash `old` of a user's credential account. False: somebody else changed it meanwhile.
     pub(crate) async fn replace_password(
         &mut self,

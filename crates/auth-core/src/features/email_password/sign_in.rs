@@ -69,6 +69,9 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     let found = cx.app.store.db().await?.find_credential(&email).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let tried = cx.begin_try(email.as_str(), user.as_ref().map(|user| &user.id)).await?;
+    let replace = cx.app.config.email_and_password.rehash_on_sign_in;
+    let outdated = hash.clone().filter(|hash| replace && !cx.app.hasher.is_current(hash));
+    let outdated = outdated.map(|hash| (hash, input.password.clone()));
     let is_right = match hash {
         Some(hash) => cx.app.hasher.verify(hash, input.password).await?,
         None => {
@@ -81,6 +84,9 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
         return Err(codes::INVALID_EMAIL_OR_PASSWORD.unauthorized());
     };
     cx.end_try(tried).await;
+    if let Some((old, password)) = outdated {
+        cx.app.rehash(&user.id, &old, password, cx.now).await;
+    }
 
     let remember = Remember::from_body(input.remember_me);
     let session = Session::new(&cx, &user, remember);

@@ -1,0 +1,233 @@
+//! Races between two server processes on one PostgreSQL. `RACE_ROUNDS` says how often each is run (`make
+//! drill-races ROUNDS=100`); a few rounds are part of the tests.
+#![cfg(feature = "test-postgres")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use auth_core::testing::{PASSWORD, SECRET, TestDatabase};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Requests that are sent at the same moment.
+const PARALLEL: usize = 50;
+
+#[expect(clippy::disallowed_methods, reason = "tests find their PostgreSQL through the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn rounds() -> usize {
+    environment("RACE_ROUNDS").map_or(2, |text| text.parse().unwrap())
+}
+
+/// A server process, which ends with this.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    async fn start(database: &TestDatabase) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = json!({
+            "baseURL": "http://localhost:3000",
+            "secret": SECRET,
+            "server": { "port": port, "workers": 2 },
+            "database": { "url": database.url(), "poolSize": 8 },
+            "session": { "updateAge": 0 },
+            "rateLimit": { "enabled": false },
+            // Whoever waits for a hash or a connection must not be told to come back: these are races.
+            "emailAndPassword": {
+                "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1, "queue": 1000 }
+            },
+        });
+        let config = folder.path().join("auth.json");
+        std::fs::write(&config, settings.to_string()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_auth-server"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .current_dir(folder.path())
+            .env_clear()
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let process = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), folder };
+        for _ in 0..300 {
+            if TcpStream::connect(process.address).await.is_ok() {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the server in {} does not listen", process.folder.path().display());
+    }
+
+    /// Opens a connection, to be used by [`ask`] as soon as everybody is ready.
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn post(&self, path: &str, cookies: &str, body: &Value) -> Answer {
+        ask(self.connect().await, "POST", path, cookies, &body.to_string()).await
+    }
+
+    async fn get(&self, path: &str, cookies: &str) -> Answer {
+        ask(self.connect().await, "GET", path, cookies, "").await
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    /// The session cookie that was set, as a request sends it.
+    fn cookie(&self) -> String {
+        let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "));
+        let line = line.unwrap_or_else(|| panic!("no cookie in {self:?}"));
+        line["set-cookie: ".len()..].split(';').next().unwrap().to_owned()
+    }
+}
+
+async fn ask(mut stream: TcpStream, method: &str, path: &str, cookies: &str, body: &str) -> Answer {
+    let length = body.len();
+    let content = if body.is_empty() {
+        String::new()
+    } else {
+        format!("Content-Type: application/json\r\nContent-Length: {length}\r\n")
+    };
+    let cookies = if cookies.is_empty() { String::new() } else { format!("Cookie: {cookies}\r\n") };
+    let request = format!(
+        "{method} /api/auth{path} HTTP/1.1\r\nHost: localhost:3000\r\nOrigin: http://localhost:3000\r\nConnection: close\r\n{content}{cookies}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// Sends every request at once, in turn to each process.
+async fn all_at_once(
+    processes: &[Process; 2],
+    requests: impl IntoIterator<Item = (&'static str, String, String, Value)>,
+) -> Vec<Answer> {
+    let mut ready = Vec::new();
+    for (index, request) in requests.into_iter().enumerate() {
+        ready.push((processes[index % 2].connect().await, request));
+    }
+    let running: Vec<_> = ready
+        .into_iter()
+        .map(|(stream, (method, path, cookies, body))| {
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            tokio::spawn(async move { ask(stream, method, &path, &cookies, &body).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for one in running {
+        answers.push(one.await.unwrap());
+    }
+    answers
+}
+
+async fn two_processes() -> (TestDatabase, [Process; 2]) {
+    let url = environment("TEST_POSTGRES_URL");
+    let database = TestDatabase::postgres(&url.unwrap_or_else(|| panic!("TEST_POSTGRES_URL is not set")));
+    let first = Process::start(&database).await;
+    let second = Process::start(&database).await;
+    (database, [first, second])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_sign_ups_of_one_address_make_one_user() {
+    let (database, processes) = two_processes().await;
+    for round in 0..rounds() {
+        let requests = (0..PARALLEL).map(|index| {
+            // The same address in other spellings is the same address.
+            let name = if index % 3 == 0 { "RACER" } else { "racer" };
+            let email = format!("{name}{round}@example.test");
+            let body = json!({ "name": "R", "email": email, "password": PASSWORD });
+            ("POST", "/sign-up/email".to_owned(), String::new(), body)
+        });
+        let answers = all_at_once(&processes, requests).await;
+        let made = answers.iter().filter(|answer| answer.status == 200).count();
+        let refused = answers.iter().filter(|answer| answer.status == 422).count();
+        assert_eq!((made, refused), (1, PARALLEL - 1), "round {round}: {answers:?}");
+        for table in ["user", "account", "session"] {
+            assert_eq!(database.count(table).await, round + 1, "round {round}: {table}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_never_brings_a_revoked_session_back() {
+    let (database, processes) = two_processes().await;
+    let body = json!({ "name": "R", "email": "racer@example.test", "password": PASSWORD });
+    let keeper = processes[0].post("/sign-up/email", "", &body).await.cookie();
+    for round in 0..rounds() {
+        let body = json!({ "email": "racer@example.test", "password": PASSWORD });
+        let victim = processes[1].post("/sign-in/email", "", &body).await;
+        assert_eq!(victim.status, 200, "{victim:?}");
+        let token = serde_json::from_str::<Value>(&victim.body).unwrap()["token"].clone();
+        let cookie = victim.cookie();
+        let revoke = json!({ "token": token });
+        let requests = (0..PARALLEL).map(|index| {
+            if index == PARALLEL / 2 {
+                ("POST", "/revoke-session".to_owned(), keeper.clone(), revoke.clone())
+            } else {
+                // Every read extends: updateAge is 0.
+                ("GET", "/get-session".to_owned(), cookie.clone(), Value::Null)
+            }
+        });
+        let answers = all_at_once(&processes, requests).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "round {round}: {answers:?}");
+        for process in &processes {
+            let after = process.get("/get-session", &cookie).await;
+            assert_eq!((after.status, after.body.as_str()), (200, "null"), "round {round}");
+        }
+        assert_eq!(database.count("session").await, 1, "round {round}: only the keeper's is left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_changes_of_one_password_change_it_once() {
+    let (_database, processes) = two_processes().await;
+    let body = json!({ "name": "R", "email": "racer@example.test", "password": PASSWORD });
+    let cookie = processes[0].post("/sign-up/email", "", &body).await.cookie();
+    let mut current = PASSWORD.to_owned();
+    for round in 0..rounds() {
+        let new = |index: usize| format!("password {round} of {index}");
+        let requests = (0..PARALLEL).map(|index| {
+            let body = json!({ "currentPassword": current, "newPassword": new(index) });
+            ("POST", "/change-password".to_owned(), cookie.clone(), body)
+        });
+        let answers = all_at_once(&processes, requests).await;
+        let changed: Vec<_> = (0..PARALLEL).filter(|index| answers[*index].status == 200).collect();
+        assert_eq!(changed.len(), 1, "round {round}: {answers:?}");
+        assert!(
+            answers.iter().all(|answer| [200, 400].contains(&answer.status)),
+            "round {round}: {answers:?}"
+        );
+        current = new(changed[0]);
+        let body = json!({ "email": "racer@example.test", "password": current });
+        assert_eq!(processes[1].post("/sign-in/email", "", &body).await.status, 200, "round {round}");
+    }
+}
