@@ -123,7 +123,8 @@ impl Endpoint {
 }
 
 fn read<I: Input>(call: &Call, body: Option<&Value>) -> Result<I> {
-    let mut fields = Fields::new(body, &call.query, &call.app.config.origins, call.checks.redirects);
+    let config = &call.app.config;
+    let mut fields = Fields::new(body, &call.query, &config.origins, call.checks.redirects, &config.fields);
     let input = I::read(&mut fields);
     match (input, fields.problems()) {
         (Some(input), None) => Ok(input),

@@ -279,7 +279,7 @@ impl From<StoreError> for Error {
             }
             StoreError::DoesNotFit(reason) => {
                 tracing::info!(%reason, "refused a value that the database cannot hold");
-                codes::VALIDATION_ERROR.bad_request().saying("A value is too long for the database")
+                codes::VALIDATION_ERROR.bad_request().saying("A value does not fit into the database")
             }
             StoreError::Duplicate(_) | StoreError::Query(_) => Self::internal(error),
         }

@@ -3,6 +3,7 @@
 use auth_jose::Secret;
 use serde_json::{Map, Value};
 
+use crate::fields::{AdditionalFields, SentFields};
 use crate::wire::email::EmailAddress;
 use crate::wire::origin::{RedirectTarget, TrustedOrigins};
 use crate::wire::query::{Query, QueryValue};
@@ -33,6 +34,7 @@ pub struct Fields<'a> {
     query: &'a Query,
     origins: &'a TrustedOrigins,
     check_redirects: bool,
+    declared: &'a AdditionalFields,
     issues: Vec<String>,
 }
 
@@ -42,8 +44,9 @@ impl<'a> Fields<'a> {
         query: &'a Query,
         origins: &'a TrustedOrigins,
         check_redirects: bool,
+        declared: &'a AdditionalFields,
     ) -> Self {
-        Self { body, query, origins, check_redirects, issues: Vec::new() }
+        Self { body, query, origins, check_redirects, declared, issues: Vec::new() }
     }
 
     /// The recorded problems as one message, if there are any.
@@ -77,6 +80,16 @@ impl<'a> Fields<'a> {
             return Some(None);
         }
         self.object().map(Some)
+    }
+
+    /// The members that name declared fields of users, not checked yet.
+    pub(crate) fn user_fields(&self, members: &Map<String, Value>) -> SentFields {
+        self.declared.user.pick(members)
+    }
+
+    /// The members that name declared fields of sessions, not checked yet.
+    pub(crate) fn session_fields(&self, members: &Map<String, Value>) -> SentFields {
+        self.declared.session.pick(members)
     }
 
     fn members(&mut self, expected: &str) -> Option<&'a Map<String, Value>> {
@@ -137,6 +150,11 @@ pub struct Object<'f, 'a> {
 }
 
 impl<'a> Object<'_, 'a> {
+    /// The members that name declared fields of users, not checked yet.
+    pub(crate) fn user_fields(&self) -> SentFields {
+        self.fields.user_fields(self.members)
+    }
+
     fn issue(&mut self, name: &str, text: &str) {
         self.fields.issues.push(format!("[body.{name}] {text}"));
     }
@@ -237,14 +255,14 @@ impl<'a> Object<'_, 'a> {
     }
 }
 
-const NOT_STORABLE: &str = "Invalid input: expected string without U+0000";
+pub(crate) const NOT_STORABLE: &str = "Invalid input: expected string without U+0000";
 
-fn is_storable(text: &str) -> bool {
+pub(crate) fn is_storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
 /// The name that upstream's validator gives to a value's type.
-fn type_name(value: Option<&Value>) -> &'static str {
+pub(crate) fn type_name(value: Option<&Value>) -> &'static str {
     match value {
         None => "undefined",
         Some(Value::Null) => "null",

@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod error;
 pub mod feature;
 pub mod features;
+pub mod fields;
 pub mod hooks;
 pub mod id;
 pub mod input;

@@ -216,6 +216,64 @@ fn wrong_numbered_secrets_are_named_and_not_shown() {
 }
 
 #[test]
+fn declared_fields_are_read_in_the_order_of_the_file() {
+    let file = "[user.additionalFields]\nzeta = { type = 'string' }\nalpha = { type = 'number[]', required = false, \
+                defaultValue = [1], input = false, returned = false, fieldName = 'alpha_column' }\n\
+                [session.additionalFields.theme]\ntype = 'string'\ndefaultValue = 'light'";
+    let config = load(&[], &[("auth.toml", file)]).unwrap();
+    let fields: Vec<_> = config.fields.user.iter().collect();
+    assert_eq!(fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["zeta", "alpha"]);
+    assert_eq!((fields[0].required, fields[0].input, fields[0].returned), (true, true, true));
+    assert_eq!((fields[1].required, fields[1].input, fields[1].returned), (false, false, false));
+    assert_eq!(fields[1].column.as_str(), "alpha_column");
+    assert_eq!(config.fields.columns(), [("user", "zeta"), ("user", "alpha_column"), ("session", "theme")]);
+    assert!(load(&[], &[]).unwrap().fields.columns().is_empty());
+}
+
+#[test]
+fn declared_fields_that_cannot_work_are_refused_by_name() {
+    for (table, name, field, expected) in [
+        ("user", "a b", "type = 'string'", "user.additionalFields.\"a b\": is not a good name"),
+        ("user", "a\\\"; --", "type = 'string'", "is not a good name"),
+        (
+            "user",
+            "email",
+            "type = 'string'",
+            "user.additionalFields.email: is a name that the server uses itself",
+        ),
+        ("user", "Password", "type = 'string'", "is a name that the server uses itself"),
+        ("user", "sub", "type = 'string'", "is a name that the server uses itself"),
+        ("session", "token", "type = 'string'", "is a name that the server uses itself"),
+        ("user", "plan", "", "user.additionalFields.plan.type: is required: one of string"),
+        ("user", "plan", "type = 'text'", "user.additionalFields.plan.type: expected one of string"),
+        ("user", "plan", "type = 'string'\ntpye = 1", "did you mean user.additionalFields.plan.type?"),
+        (
+            "user",
+            "age",
+            "type = 'number'\ndefaultValue = 'old'",
+            "age.defaultValue: is not of the field's type",
+        ),
+        ("user", "plan", "type = 'string'\nfieldName = 'x y'", "plan.fieldName: must be a letter or _"),
+        (
+            "user",
+            "plan",
+            "type = 'string'\nfieldName = 'emailVerified'",
+            "is a column that the server uses itself",
+        ),
+        ("user", "role", "type = 'string'\ninput = false", "role: can never have a value"),
+    ] {
+        let file = format!("[{table}.additionalFields.\"{name}\"]\n{field}");
+        let found = problems(&[], &[("auth.toml", &file)]);
+        assert!(found.len() == 1 && found[0].contains(expected), "{file}: {found:?}");
+    }
+    let twice = "[user.additionalFields]\nplan = { type = 'string' }\ntariff = { type = 'string', fieldName = 'Plan' }";
+    let found = problems(&[], &[("auth.toml", twice)]);
+    assert_eq!(found, ["user.additionalFields.tariff: has the same column as plan"]);
+    let many: String = (0..91).map(|n| format!("[user.additionalFields.f{n}]\ntype = 'string'\n")).collect();
+    assert!(problems(&[], &[("auth.toml", &many)])[0].contains("is one too many"));
+}
+
+#[test]
 fn no_secret_is_ever_shown() {
     let url = "postgres://auth:hunter2hunter2@db.example.com/auth";
     let config = load(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url)], &[]).unwrap();

@@ -10,7 +10,7 @@ use auth_core::config::{Config, RateStorage};
 use auth_core::crypto::secrets::Secrets;
 use auth_core::store::Store;
 use auth_core::store::adopt::Shape;
-use auth_core::store::migrate::{MigrateError, Mode, Pending, migrate};
+use auth_core::store::migrate::{MigrateError, Mode, Pending, add_columns, migrate};
 use auth_jose::{OsEntropy, SystemClock};
 
 use crate::commands::adopt;
@@ -69,7 +69,8 @@ async fn tables(config: &Config) -> Result<Shape, String> {
     }
     let store = Store::open(&config.database, 1);
     let url = &config.database.url;
-    let findings = store.examine(&[]).await.map_err(|error| format!("{url}: {error}"))?;
+    let findings =
+        store.examine(&config.fields.columns()).await.map_err(|error| format!("{url}: {error}"))?;
     adopt::refuse(url, &findings)?;
     match mode {
         Mode::Apply => store.complete(&findings).await.map_err(|error| format!("{url}: {error}"))?,
@@ -109,7 +110,7 @@ pub async fn migrate_when_there(config: &Config, mode: Mode) -> Result<Vec<Pendi
     let give_up = Instant::now() + config.database.start_timeout;
     let mut pause = Duration::from_millis(250);
     loop {
-        match migrate(url, mode).await {
+        match migrate_all(config, mode).await {
             Ok(pending) => return Ok(pending),
             Err(MigrateError::Failed(reason)) => return Err(format!("{url}: {reason}")),
             Err(MigrateError::Connect(reason)) => {
@@ -124,6 +125,14 @@ pub async fn migrate_when_there(config: &Config, mode: Mode) -> Result<Vec<Pendi
             }
         }
     }
+}
+
+/// The tables, then the columns of declared fields.
+async fn migrate_all(config: &Config, mode: Mode) -> Result<Vec<Pending>, MigrateError> {
+    let url = &config.database.url;
+    let mut pending = migrate(url, mode).await?;
+    pending.extend(add_columns(url, &config.fields, mode).await?);
+    Ok(pending)
 }
 
 async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {

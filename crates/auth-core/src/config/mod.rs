@@ -7,6 +7,7 @@ mod database_url;
 mod docs;
 mod email_and_password;
 mod error_url;
+mod fields;
 mod jwt;
 mod mail;
 mod origin;
@@ -19,6 +20,7 @@ mod settings;
 mod types;
 
 use crate::crypto::secrets::Secrets;
+use crate::fields::AdditionalFields;
 use crate::wire::client_ip::ClientIpRules;
 use crate::wire::cors::Cors;
 use crate::wire::origin::TrustedOrigins;
@@ -64,6 +66,8 @@ pub struct Config {
     pub email_and_password: EmailAndPasswordConfig,
     /// Sessions.
     pub session: SessionConfig,
+    /// Fields of users and sessions that the operator declared.
+    pub fields: AdditionalFields,
     /// Cookie names and attributes.
     pub cookies: CookieConfig,
     /// Cross-site checks.
@@ -120,6 +124,7 @@ impl Config {
             database: server::database(&mut r),
             email_and_password: email_and_password::read(&mut r),
             session: session::session(&mut r, plugins),
+            fields: fields::read(&mut r),
             cookies: cookies::read(&mut r, &base_url),
             checks: origin::checks(&mut r),
             mail: mail::read(&mut r, sources, production, &base_url),

@@ -303,6 +303,11 @@ impl Reader {
         self.value(key.into(), read)
     }
 
+    /// A value of any kind, as the file has it.
+    pub(crate) fn any(&mut self, key: impl Into<Key>) -> Option<Value> {
+        self.value(key.into(), |value| Some(value.clone()))
+    }
+
     /// One of the setting's words, if it is given.
     pub(crate) fn word<T: std::str::FromStr>(&mut self, key: impl Into<Key>) -> Option<T> {
         self.value(key.into(), |value| value.as_str()?.parse().ok())
@@ -332,7 +337,9 @@ fn from_text(kind: Kind, text: String) -> Value {
         Kind::Boolean => text.parse().map_or(Value::String(text), Value::Bool),
         Kind::Integer => text.parse::<u64>().map_or(Value::String(text), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
-        Kind::Text | Kind::Secret | Kind::Seconds | Kind::Choice(_) | Kind::Switch => Value::String(text),
+        Kind::Text | Kind::Secret | Kind::Seconds | Kind::Choice(_) | Kind::Switch | Kind::Any => {
+            Value::String(text)
+        }
     }
 }
 

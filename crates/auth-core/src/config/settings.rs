@@ -1,5 +1,6 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
+mod fields;
 mod jwt;
 mod limits;
 mod session;
@@ -23,6 +24,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// `true`, `false`, or a list of what it is true for.
     Switch,
+    /// A value of any kind: another setting says which.
+    Any,
 }
 
 impl Kind {
@@ -38,6 +41,7 @@ impl Kind {
             Self::List => "a list of texts".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Switch => "true, false or a list of texts".to_owned(),
+            Self::Any => "a value of the field's type".to_owned(),
         }
     }
 }
@@ -68,9 +72,16 @@ const fn setting(
 }
 
 /// All settings, in the order of the documents.
-pub const SETTINGS: &[Setting] = &join::<
-    { GENERAL.len() + limits::SETTINGS.len() + session::SETTINGS.len() + jwt::SETTINGS.len() },
->(&[GENERAL, limits::SETTINGS, session::SETTINGS, jwt::SETTINGS]);
+pub const SETTINGS: &[Setting] =
+    &join::<
+        {
+            GENERAL.len()
+                + limits::SETTINGS.len()
+                + session::SETTINGS.len()
+                + fields::SETTINGS.len()
+                + jwt::SETTINGS.len()
+        },
+    >(&[GENERAL, limits::SETTINGS, session::SETTINGS, fields::SETTINGS, jwt::SETTINGS]);
 
 /// One list of several; fewer or more than `N` settings do not compile.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is an error")]

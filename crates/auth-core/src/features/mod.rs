@@ -11,7 +11,7 @@ pub mod user;
 use crate::config::Config;
 use crate::error::{self, ErrorCode};
 use crate::feature::Feature;
-use crate::{limits, mail};
+use crate::{fields, limits, mail};
 
 /// The features that the configuration switches on.
 #[must_use]
@@ -44,7 +44,8 @@ pub fn error_codes() -> Vec<ErrorCode> {
         bearer::feature(),
         jwt::feature(),
     ];
-    let mut codes: Vec<ErrorCode> = [error::codes::ALL, limits::codes::ALL, mail::codes::ALL].concat();
+    let general = [error::codes::ALL, fields::codes::ALL, limits::codes::ALL, mail::codes::ALL];
+    let mut codes: Vec<ErrorCode> = general.concat();
     codes.extend(features.iter().flat_map(|feature| feature.codes));
     codes.sort_by_key(|code| code.id);
     codes

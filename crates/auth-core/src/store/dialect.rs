@@ -82,10 +82,23 @@ pub(super) fn is_unavailable(message: &str) -> bool {
     TEXTS.iter().any(|text| message.contains(text))
 }
 
-/// Whether a database's error text says that a column cannot hold a value: too long, or letters that the column's
-/// character set lacks.
+/// Whether a database's error text says that a column cannot hold a value: too long, too large, of another type, or
+/// letters that the column's character set lacks.
 pub(super) fn does_not_fit(message: &str) -> bool {
-    ["Data too long for column", "Incorrect string value"].iter().any(|text| message.contains(text))
+    const TEXTS: [&str; 9] = [
+        // PostgreSQL
+        "out of range",
+        "invalid input syntax for type",
+        "value too long",
+        // MySQL
+        "Data too long for column",
+        "Data truncated for column",
+        "Incorrect string value",
+        "Incorrect integer value",
+        "Incorrect datetime value",
+        "Out of range value",
+    ];
+    TEXTS.iter().any(|text| message.contains(text))
 }
 
 /// A MySQL connection, and whether it holds the lock of [`Db::lock_signing_keys`]: unlike a table's lock, that

@@ -22,7 +22,9 @@ const MYSQL_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/m
 
 /// Two servers that migrate one PostgreSQL database take turns under this advisory lock.
 #[cfg(feature = "postgres")]
-const LOCK: i64 = 0x6175_7468_7365_7276;
+pub(super) const LOCK: i64 = 0x6175_7468_7365_7276;
+
+pub use super::columns::add_columns;
 
 /// Why the tables could not be brought up to date.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,10 @@
 
 pub mod adopt;
 mod catalogue;
+pub(crate) mod columns;
 mod connect;
 mod dialect;
+pub(crate) mod fields;
 pub mod migrate;
 pub(crate) mod schema;
 mod tls;
@@ -34,7 +36,7 @@ pub enum StoreError {
     /// A unique index already holds the value.
     #[error("the row exists already ({0})")]
     Duplicate(String),
-    /// A value does not fit its column: MySQL's have lengths.
+    /// A value does not fit its column: too long, too large, of another type.
     #[error("a value does not fit its column ({0})")]
     DoesNotFit(String),
     /// Any other failure of a statement.

@@ -23,6 +23,7 @@ use crate::crypto::secrets::Secrets;
 use crate::mail::{Message, Transport};
 use crate::pipeline;
 use crate::store::Store;
+use crate::store::migrate::{Mode, add_columns};
 
 /// The secret of Better Auth's published vectors.
 pub const SECRET: &str = "test-vector-secret-0123456789-abcdefghijkl";
@@ -91,6 +92,9 @@ impl TestApp {
             config.mail.transport = Transport::Captured;
         }
         let secrets = config.secrets.clone().unwrap_or_else(|| Secrets::one(Secret::from(SECRET)));
+        add_columns(&config.database.url, &config.fields, Mode::Apply)
+            .await
+            .expect("columns of declared fields");
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
         let shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");

@@ -80,7 +80,7 @@ async fn examine_rows(config: &Config, findings: &Findings) -> Result<Vec<String
 
 async fn examine(config: &Config) -> Result<Findings, String> {
     let store = Store::open(&config.database, 1);
-    store.examine(&[]).await.map_err(|error| format!("{}: {error}", config.database.url))
+    store.examine(&config.fields.columns()).await.map_err(|error| format!("{}: {error}", config.database.url))
 }
 
 /// # Errors

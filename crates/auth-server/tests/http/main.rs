@@ -39,6 +39,7 @@ mod connections;
 mod cookies;
 mod cors;
 mod errors;
+mod fields;
 mod hashing;
 mod hostile;
 mod jwt;

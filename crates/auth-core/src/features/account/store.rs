@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Account, CREDENTIAL, CREDENTIAL_ISSUER, NewAccount};
 use crate::features::user::User;
+use crate::fields::DeclaredFields;
 use crate::id::Id;
 use crate::store::adopt::Shape;
 use crate::store::schema::{account, user};
@@ -38,6 +39,7 @@ impl Db {
     pub(crate) async fn find_credential(
         &mut self,
         email: &EmailAddress,
+        fields: &DeclaredFields,
     ) -> Result<Option<(User, Option<String>)>> {
         // Upstream's condition: the credential account is the one that names the user as its account id.
         let found: Option<(User, Option<String>)> = on!(self, |conn| user::table
@@ -53,7 +55,11 @@ impl Db {
             .await
             .optional()?);
         // MySQL tables of others compare without regard to case and accents: another address is another person.
-        Ok(found.filter(|(user, _)| user.email == email.as_str()))
+        let mut found = found.filter(|(user, _)| user.email == email.as_str());
+        if let Some((user, _)) = &mut found {
+            self.read_user_fields(user, fields).await?;
+        }
+        Ok(found)
     }
 
     /// The hash of a user's credential account. The outer `None`: there is no such account.

@@ -66,7 +66,8 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     let email = EmailAddress::parse(&input.email).ok_or_else(|| codes::INVALID_EMAIL.bad_request())?;
     check_known_password(&cx.app, &input.password)?;
 
-    let found = cx.app.store.db().await?.find_credential(&email).await?;
+    let fields = &cx.app.config.fields.user;
+    let found = cx.app.store.db().await?.find_credential(&email, fields).await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let tried = cx.begin_try(email.as_str(), user.as_ref().map(|user| &user.id)).await?;
     let replace = cx.app.config.email_and_password.rehash_on_sign_in;

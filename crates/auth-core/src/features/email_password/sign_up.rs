@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::features::account::{CREDENTIAL, NewAccount};
 use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::User;
+use crate::fields::SentFields;
 use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
@@ -17,13 +18,14 @@ use crate::store::StoreError;
 use crate::store::types::At;
 use crate::wire::email::EmailAddress;
 
-/// What `/sign-up/email` takes. Undeclared members are dropped: nobody sets their own id or role.
+/// What `/sign-up/email` takes. Members that are not declared are dropped: nobody sets their own id or role.
 pub(super) struct SignUpEmail {
     name: String,
     email: EmailAddress,
     password: Secret<String>,
     image: Option<String>,
     remember_me: Option<bool>,
+    fields: SentFields,
 }
 
 impl Input for SignUpEmail {
@@ -33,6 +35,7 @@ impl Input for SignUpEmail {
             (body.string("name"), body.email("email"), body.non_empty_password("password"));
         let (image, callback) = (body.optional_string("image"), body.optional_redirect("callbackURL"));
         let remember_me = body.optional_bool("rememberMe");
+        let fields = body.user_fields();
         // The target is used by the verification mail only; it is checked all the same.
         callback?;
         Some(Self {
@@ -41,6 +44,7 @@ impl Input for SignUpEmail {
             password: password?,
             image: image?.map(str::to_owned),
             remember_me: remember_me?,
+            fields,
         })
     }
 
@@ -62,6 +66,7 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
         return Err(codes::EMAIL_PASSWORD_SIGN_UP_DISABLED.bad_request());
     }
     let password = NewPassword::check(&cx.app, input.password)?;
+    let extra = cx.app.config.fields.user.for_new_row(&input.fields)?;
     let is_taken = cx.app.store.db().await?.is_email_taken(&input.email).await?;
     if is_taken && config.auto_sign_in {
         return Err(codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.unprocessable());
@@ -76,6 +81,7 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
         image: input.image,
         created_at: At(cx.now),
         updated_at: At(cx.now),
+        extra,
     };
     if is_taken {
         // The same answer, after the same work, as for a free address.
@@ -94,12 +100,12 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
     let session = config.auto_sign_in.then(|| Session::new(&cx, &user, remember));
 
     let mut tx = cx.app.store.begin().await?;
-    match tx.insert_user(&user).await {
-        Err(StoreError::Duplicate(_)) => {
-            tx.rollback().await?;
-            return taken_meanwhile(config.auto_sign_in, user);
-        }
-        inserted => inserted?,
+    if let Err(error) = tx.insert_user(&user).await {
+        tx.rollback().await?;
+        return match error {
+            StoreError::Duplicate(_) => taken_meanwhile(config.auto_sign_in, user),
+            other => Err(other.into()),
+        };
     }
     tx.insert_account(&account, cx.app.shape).await?;
     if let Some(session) = &session {

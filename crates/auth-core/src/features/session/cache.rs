@@ -186,8 +186,9 @@ impl SessionCache {
             None => "1",
             Some(version) => version.as_str()?,
         };
-        let session = Session::from_view(opened.payload.get("session")?)?;
-        let user = User::from_view(opened.payload.get("user")?)?;
+        let fields = &call.app.config.fields;
+        let session = Session::from_view(opened.payload.get("session")?, &fields.session)?;
+        let user = User::from_view(opened.payload.get("user")?, &fields.user)?;
         let is_believed = opened.expires_at >= call.now && session.expires_at.0 >= call.now;
         let fits = session.token == token && session.user_id == user.id && version == self.version;
         (is_believed && fits).then_some((session, user))
@@ -242,6 +243,7 @@ mod tests {
     use auth_jose::Secret;
 
     use super::*;
+    use crate::fields::DeclaredFields;
 
     const PAYLOAD: &str = r#"{"session":{"expiresAt":"2030-01-08T00:00:00.000Z","token":"abcdefghijklmnopqrstuvwxyzABCDEF","createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:00:00.000Z","ipAddress":"","userAgent":"ua","userId":"U1","id":"S1"},"user":{"name":"Ann","email":"ann@example.test","emailVerified":false,"image":null,"createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:00:00.000Z","id":"U1"},"updatedAt":1893456000000,"version":"1"}"#;
     /// Better Auth's published vector.
@@ -252,8 +254,9 @@ mod tests {
     }
 
     fn value(payload: &Map<String, Value>) -> (Session, User) {
-        let session = Session::from_view(payload.get("session").unwrap()).unwrap();
-        (session, User::from_view(payload.get("user").unwrap()).unwrap())
+        let none = DeclaredFields::default();
+        let session = Session::from_view(payload.get("session").unwrap(), &none).unwrap();
+        (session, User::from_view(payload.get("user").unwrap(), &none).unwrap())
     }
 
     #[test]

@@ -16,6 +16,15 @@ pub const METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED: ErrorCode = ErrorCode::new(
 /// `/update-session` names no declared session field. Upstream sends no code.
 pub const NO_FIELDS_TO_UPDATE: ErrorCode = ErrorCode::new("AUTH-0023", "", "No fields to update");
 
+/// The session ended while the request was under way.
+pub const FAILED_TO_GET_SESSION: ErrorCode =
+    ErrorCode::new("AUTH-0192", "FAILED_TO_GET_SESSION", "Failed to get session");
+
 /// All of them.
-pub const ALL: &[ErrorCode] =
-    &[UNAUTHORIZED, SESSION_NOT_FRESH, METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED, NO_FIELDS_TO_UPDATE];
+pub const ALL: &[ErrorCode] = &[
+    UNAUTHORIZED,
+    SESSION_NOT_FRESH,
+    METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED,
+    NO_FIELDS_TO_UPDATE,
+    FAILED_TO_GET_SESSION,
+];

@@ -3,13 +3,15 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Resolved, Session, Source, Writes, codes, cookies, resolve};
+use super::{Remember, Resolved, Session, Source, Writes, codes, cookies, resolve};
 use crate::access::{Fresh, Public, Sensitive, SignedIn};
 use crate::error::{Result, Status};
 use crate::feature::Feature;
 use crate::features::user::{Done, User};
+use crate::fields::SentFields;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
+use crate::store::types::At;
 
 pub(super) fn mount(feature: Feature) -> Feature {
     feature
@@ -67,7 +69,8 @@ fn no_store(cx: &Public) {
 
 /// The caller's live sessions, with their tokens.
 async fn list_sessions(cx: Fresh, _input: ()) -> Result<Reply<Vec<Session>>> {
-    let sessions = cx.app.store.db().await?.list_sessions(&cx.user.id, cx.now).await?;
+    let sessions =
+        cx.app.store.db().await?.list_sessions(&cx.user.id, cx.now, &cx.app.config.fields.session).await?;
     cx.app.mark_credentials(&cx.out);
     Ok(Reply::ok(sessions))
 }
@@ -108,11 +111,14 @@ async fn revoke_other_sessions(cx: Sensitive, _input: ()) -> Result<Reply<Done>>
 }
 
 /// What `/update-session` takes: a record of declared session fields.
-struct UpdateSession;
+struct UpdateSession {
+    fields: SentFields,
+}
 
 impl Input for UpdateSession {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        fields.record().map(|_| Self)
+        let members = fields.record()?;
+        Some(Self { fields: fields.session_fields(members) })
     }
 
     fn sample() -> Value {
@@ -120,10 +126,36 @@ impl Input for UpdateSession {
     }
 }
 
-/// Changes declared session fields. This version knows no additional fields, so there is never one to
-/// change; upstream's answer to that is this error.
-async fn update_session(_cx: SignedIn, _input: UpdateSession) -> Result<Reply<()>> {
-    Err(codes::NO_FIELDS_TO_UPDATE.bad_request())
+#[derive(Debug, Serialize)]
+struct SessionUpdated {
+    session: Session,
+}
+
+/// Changes declared fields of the caller's session.
+async fn update_session(cx: SignedIn, input: UpdateSession) -> Result<Reply<SessionUpdated>> {
+    let changes = cx.app.config.fields.session.for_change(&input.fields)?;
+    if changes.is_empty() {
+        return Err(codes::NO_FIELDS_TO_UPDATE.bad_request());
+    }
+    let mut tx = cx.app.store.begin().await?;
+    match tx.update_session_fields(&cx.session.id, &changes, cx.now).await {
+        Ok(true) => tx.commit().await?,
+        Ok(false) => {
+            // Revoked between the read and the write.
+            tx.rollback().await?;
+            cookies::delete_all(&cx);
+            return Err(codes::FAILED_TO_GET_SESSION.unauthorized());
+        }
+        Err(error) => {
+            tx.rollback().await?;
+            return Err(error.into());
+        }
+    }
+    let mut session = cx.session.clone();
+    session.updated_at = At(cx.now);
+    session.extra.change(&changes);
+    cookies::set(&cx, &session, &cx.user, Remember::AsBefore)?;
+    Ok(Reply::ok(SessionUpdated { session }))
 }
 
 /// What `/sign-out` takes. The members are for providers with a logout page; here only their types count.

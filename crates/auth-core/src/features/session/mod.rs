@@ -14,12 +14,14 @@ pub(crate) use resolve::{Resolved, Source, Writes, resolve};
 use auth_jose::Timestamp;
 use diesel::prelude::*;
 use serde::Serialize;
+use serde::ser::SerializeMap;
 use serde_json::Value;
 
 use crate::call::Call;
 use crate::crypto::random;
 use crate::feature::Feature;
 use crate::features::user::User;
+use crate::fields::{DeclaredFields, FieldValues};
 use crate::id::Id;
 use crate::store::schema::session;
 use crate::store::types::At;
@@ -30,7 +32,7 @@ const FORGOTTEN_EXPIRES_IN: i64 = 86_400;
 /// A row of the `session` table.
 ///
 /// The token is stored as upstream stores it, so that a Node server can share the database.
-#[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[derive(Clone, PartialEq, Insertable)]
 #[diesel(table_name = session)]
 pub struct Session {
     /// The id.
@@ -42,6 +44,9 @@ pub struct Session {
     pub(crate) ip_address: Option<String>,
     pub(crate) user_agent: Option<String>,
     pub(crate) user_id: Id<User>,
+    /// The values of declared fields; none where they were not read.
+    #[diesel(skip_insertion)]
+    pub(crate) extra: FieldValues,
 }
 
 impl std::fmt::Debug for Session {
@@ -89,11 +94,12 @@ impl Session {
             ip_address: Some(call.client_ip().unwrap_or_default()),
             user_agent: Some(agent.unwrap_or_default()),
             user_id: user.id.clone(),
+            extra: call.app.config.fields.session.defaults(),
         }
     }
 
     /// A session from its wire form, which we have signed.
-    pub(crate) fn from_view(view: &Value) -> Option<Self> {
+    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields) -> Option<Self> {
         let text = |name: &str| view.get(name)?.as_str();
         let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
         Some(Self {
@@ -105,6 +111,7 @@ impl Session {
             ip_address: text("ipAddress").map(str::to_owned),
             user_agent: text("userAgent").map(str::to_owned),
             user_id: Id::from_signed(text("userId")?),
+            extra: fields.read_view(view),
         })
     }
 
@@ -123,29 +130,17 @@ impl Session {
 
 impl Serialize for Session {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct View<'a> {
-            expires_at: Timestamp,
-            token: &'a str,
-            created_at: Timestamp,
-            updated_at: Timestamp,
-            ip_address: &'a str,
-            user_agent: &'a str,
-            user_id: &'a str,
-            id: &'a str,
-        }
-        View {
-            expires_at: self.expires_at.0,
-            token: &self.token,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-            ip_address: self.ip_address.as_deref().unwrap_or_default(),
-            user_agent: self.user_agent.as_deref().unwrap_or_default(),
-            user_id: self.user_id.as_str(),
-            id: self.id.as_str(),
-        }
-        .serialize(serializer)
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("expiresAt", &self.expires_at.0)?;
+        out.serialize_entry("token", &self.token)?;
+        out.serialize_entry("createdAt", &self.created_at.0)?;
+        out.serialize_entry("updatedAt", &self.updated_at.0)?;
+        out.serialize_entry("ipAddress", self.ip_address.as_deref().unwrap_or_default())?;
+        out.serialize_entry("userAgent", self.user_agent.as_deref().unwrap_or_default())?;
+        out.serialize_entry("userId", &self.user_id)?;
+        self.extra.write_to(&mut out)?;
+        out.serialize_entry("id", &self.id)?;
+        out.end()
     }
 }
 

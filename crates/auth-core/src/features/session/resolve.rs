@@ -49,7 +49,7 @@ pub(crate) async fn resolve(call: &Call, source: Source, writes: Writes) -> Resu
     let config = &call.app.config.session;
     let may_write = !config.defer_refresh || writes == Writes::Deferred;
     let mut db = call.app.store.db().await?;
-    let Some((mut session, user)) = db.find_session(token).await? else {
+    let Some((mut session, user)) = db.find_session(token, &call.app.config.fields).await? else {
         cookies::delete_all(call);
         return Ok(None);
     };

@@ -1,12 +1,16 @@
 //! Queries on the `session` table.
 
 use auth_jose::Timestamp;
+use diesel::backend::Backend;
+use diesel::deserialize;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Session;
 use crate::features::user::User;
+use crate::fields::{AdditionalFields, DeclaredFields, FieldValues};
 use crate::id::Id;
+use crate::store::fields::{FieldsJson, InsertWithFields, Table, UpdateFields};
 use crate::store::schema::{session, user};
 use crate::store::types::At;
 use crate::store::{Db, Result, on};
@@ -14,24 +18,115 @@ use crate::store::{Db, Result, on};
 /// How many rows one statement names: every database has a limit, SQLite's is 32,766.
 const DELETED_AT_ONCE: usize = 1000;
 
+/// The columns of a row, in the order of [`schema`](crate::store::schema).
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = session)]
+pub struct Row {
+    id: Id<Session>,
+    expires_at: At,
+    token: String,
+    created_at: At,
+    updated_at: At,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    user_id: Id<User>,
+}
+
+impl From<Row> for Session {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            expires_at: row.expires_at,
+            token: row.token,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            ip_address: row.ip_address,
+            user_agent: row.user_agent,
+            user_id: row.user_id,
+            extra: FieldValues::default(),
+        }
+    }
+}
+
+/// Read as its columns: declared fields are read beside them, where there are some.
+impl<DB: Backend> Selectable<DB> for Session
+where
+    Row: Selectable<DB>,
+{
+    type SelectExpression = <Row as Selectable<DB>>::SelectExpression;
+
+    fn construct_selection() -> Self::SelectExpression {
+        Row::construct_selection()
+    }
+}
+
+impl<ST, DB: Backend> Queryable<ST, DB> for Session
+where
+    Row: Queryable<ST, DB>,
+{
+    type Row = <Row as Queryable<ST, DB>>::Row;
+
+    fn build(row: Self::Row) -> deserialize::Result<Self> {
+        Row::build(row).map(Self::from)
+    }
+}
+
 impl Db {
     /// Adds a session.
     pub(crate) async fn insert_session(&mut self, row: &Session) -> Result<()> {
-        on!(self, |conn| diesel::insert_into(session::table).values(row).execute(conn).await?);
+        if row.extra.is_empty() {
+            on!(self, |conn| diesel::insert_into(session::table).values(row).execute(conn).await?);
+        } else {
+            on!(self, |conn| InsertWithFields::session(row).execute(conn).await?);
+        }
         Ok(())
     }
 
     /// The session of a token and its user, expired or not, in one read.
-    pub(crate) async fn find_session(&mut self, token: &str) -> Result<Option<(Session, User)>> {
-        let found: Option<(Session, User)> = on!(self, |conn| session::table
-            .inner_join(user::table)
-            .filter(session::token.eq(token))
-            .select((Session::as_select(), User::as_select()))
+    pub(crate) async fn find_session(
+        &mut self,
+        token: &str,
+        fields: &AdditionalFields,
+    ) -> Result<Option<(Session, User)>> {
+        // MySQL tables of others compare without regard to case.
+        let is_exact = |(session, _): &(Session, User)| session.token == token;
+        let found = session::table.inner_join(user::table).filter(session::token.eq(token));
+        if fields.user.is_empty() && fields.session.is_empty() {
+            let found: Option<(Session, User)> = on!(self, |conn| found
+                .select((Session::as_select(), User::as_select()))
+                .first(conn)
+                .await
+                .optional()?);
+            return Ok(found.filter(is_exact));
+        }
+        let of_session = FieldsJson(Table::Session, &fields.session);
+        let of_user = FieldsJson(Table::User, &fields.user);
+        let row: Option<(Session, User, String, String)> = on!(self, |conn| found
+            .select((Session::as_select(), User::as_select(), of_session, of_user))
             .first(conn)
             .await
             .optional()?);
-        // MySQL tables of others compare without regard to case.
-        Ok(found.filter(|(session, _)| session.token == token))
+        let found = row.map(|(mut session, mut user, of_session, of_user)| {
+            session.extra = fields.session.read_row(&of_session);
+            user.extra = fields.user.read_row(&of_user);
+            (session, user)
+        });
+        Ok(found.filter(is_exact))
+    }
+
+    /// Changes declared fields of a session. False: the session is gone.
+    pub(crate) async fn update_session_fields(
+        &mut self,
+        id: &Id<Session>,
+        values: &FieldValues,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let set = session::updated_at.eq(At(now));
+        let changed =
+            on!(self, |conn| diesel::update(session::table.find(id)).set(set).execute(conn).await?);
+        let update = UpdateFields::new(Table::Session, id, values);
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(changed == 1)
     }
 
     /// Moves the end of a session. False: the session is gone.
@@ -48,9 +143,22 @@ impl Db {
     }
 
     /// The sessions of a user that have not expired, oldest first.
-    pub(crate) async fn list_sessions(&mut self, owner: &Id<User>, now: Timestamp) -> Result<Vec<Session>> {
+    pub(crate) async fn list_sessions(
+        &mut self,
+        owner: &Id<User>,
+        now: Timestamp,
+        fields: &DeclaredFields,
+    ) -> Result<Vec<Session>> {
         let rows = session::table.filter(session::user_id.eq(owner));
-        let mut rows: Vec<Session> = on!(self, |conn| rows.select(Session::as_select()).load(conn).await?);
+        let mut rows: Vec<Session> = if fields.is_empty() {
+            on!(self, |conn| rows.select(Session::as_select()).load(conn).await?)
+        } else {
+            let json = FieldsJson(Table::Session, fields);
+            let rows: Vec<(Session, String)> =
+                on!(self, |conn| rows.select((Session::as_select(), json)).load(conn).await?);
+            let read = |(row, json): (Session, String)| Session { extra: fields.read_row(&json), ..row };
+            rows.into_iter().map(read).collect()
+        };
         // Dates are compared here: SQLite would compare texts, and other programs write other forms.
         rows.retain(|row| row.expires_at.0 > now);
         rows.sort_by_key(|row| row.created_at.0);

@@ -6,12 +6,14 @@ mod store;
 use auth_jose::Timestamp;
 use diesel::prelude::*;
 use serde::Serialize;
+use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 
 use crate::access::SignedIn;
 use crate::error::Result;
 use crate::feature::Feature;
 use crate::features::session;
+use crate::fields::{DeclaredFields, FieldValues, SentFields};
 use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::pipeline::is_truthy;
@@ -21,7 +23,7 @@ use crate::store::types::At;
 pub use store::UserPatch;
 
 /// A row of the `user` table.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Insertable)]
 #[diesel(table_name = user)]
 pub struct User {
     /// The id: the subject of tokens.
@@ -36,24 +38,18 @@ pub struct User {
     pub image: Option<String>,
     pub(crate) created_at: At,
     pub(crate) updated_at: At,
+    /// The values of declared fields; none where they were not read.
+    #[diesel(skip_insertion)]
+    pub(crate) extra: FieldValues,
 }
 
-/// A user on the wire.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UserView<'a> {
-    name: &'a str,
-    email: &'a str,
-    email_verified: bool,
-    image: Option<&'a str>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    id: &'a str,
-}
+/// A user on the wire: what clients may see.
+#[derive(Debug, Clone, Copy)]
+pub struct UserView<'a>(&'a User);
 
 impl User {
     /// A user from its wire form, which we have signed.
-    pub(crate) fn from_view(view: &Value) -> Option<Self> {
+    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields) -> Option<Self> {
         let text = |name: &str| view.get(name)?.as_str();
         let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
         Some(Self {
@@ -64,21 +60,30 @@ impl User {
             image: text("image").map(str::to_owned),
             created_at: at("createdAt")?,
             updated_at: at("updatedAt")?,
+            extra: fields.read_view(view),
         })
     }
 
     /// The user as clients see it.
     #[must_use]
     pub fn view(&self) -> UserView<'_> {
-        UserView {
-            name: &self.name,
-            email: &self.email,
-            email_verified: self.email_verified,
-            image: self.image.as_deref(),
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-            id: self.id.as_str(),
-        }
+        UserView(self)
+    }
+}
+
+impl Serialize for UserView<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let user = self.0;
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("name", &user.name)?;
+        out.serialize_entry("email", &user.email)?;
+        out.serialize_entry("emailVerified", &user.email_verified)?;
+        out.serialize_entry("image", &user.image)?;
+        out.serialize_entry("createdAt", &user.created_at.0)?;
+        out.serialize_entry("updatedAt", &user.updated_at.0)?;
+        user.extra.write_to(&mut out)?;
+        out.serialize_entry("id", &user.id)?;
+        out.end()
     }
 }
 
@@ -106,6 +111,7 @@ struct UpdateUser {
     wants_email: bool,
     name: Option<String>,
     image: Option<Option<String>>,
+    fields: SentFields,
 }
 
 impl Input for UpdateUser {
@@ -120,7 +126,8 @@ impl Input for UpdateUser {
             Some(Value::Null) => Some(None),
             Some(value) => Some(Some(fields.column_text("image", value)?)),
         };
-        Some(Self { wants_email: wants_email(members), name, image })
+        let declared = fields.user_fields(members);
+        Some(Self { wants_email: wants_email(members), name, image, fields: declared })
     }
 
     fn sample() -> Value {
@@ -132,19 +139,28 @@ fn wants_email(members: &Map<String, Value>) -> bool {
     members.get("email").is_some_and(is_truthy)
 }
 
-/// Changes the caller's name and picture.
+/// Changes the caller's name, picture and declared fields.
 async fn update_user(cx: SignedIn, input: UpdateUser) -> Result<Reply<Done>> {
     if input.wants_email {
         return Err(codes::EMAIL_CAN_NOT_BE_UPDATED.bad_request());
     }
-    if input.name.is_none() && input.image.is_none() {
+    let changes = cx.app.config.fields.user.for_change(&input.fields)?;
+    if input.name.is_none() && input.image.is_none() && changes.is_empty() {
         return Err(codes::NO_FIELDS_TO_UPDATE.bad_request());
     }
     let patch = UserPatch { name: input.name, image: input.image, updated_at: At(cx.now) };
-    let mut db = cx.app.store.db().await?;
+    let mut db = if changes.is_empty() { cx.app.store.db().await? } else { cx.app.store.begin().await? };
     db.update_user(&cx.user.id, &patch).await?;
+    if !changes.is_empty() {
+        if let Err(error) = db.update_user_fields(&cx.user.id, &changes).await {
+            db.rollback().await?;
+            return Err(error.into());
+        }
+        db.commit().await?;
+        db = cx.app.store.db().await?;
+    }
     // Read again: the caller's own copy may be an old one, and the next copy is made from this.
-    let Some(user) = db.find_user(&cx.user.id).await? else {
+    let Some(user) = db.find_user(&cx.user.id, &cx.app.config.fields.user).await? else {
         return Err(session::codes::UNAUTHORIZED.unauthorized());
     };
     session::cookies::set(&cx, &cx.session, &user, session::Remember::AsBefore)?;
