@@ -8,6 +8,8 @@
 //! hang, a third of it they are answered with garbage. The keys live for 30 seconds, so most of it is spent on
 //! keys past their time. Prints what was accepted and how long it took, and exits with 1 unless every valid
 //! token was accepted, 99 % of them within a millisecond, with at most two requests for keys in each 10 seconds.
+//! Then the same without the token cache, where the time is printed only: each verification is some 50
+//! microseconds of arithmetic, so that on a busy machine the slowest ones show the scheduler, not the verifier.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,9 +31,11 @@ const STRANGERS: usize = 100_000;
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let seconds: u64 = std::env::args().nth(1).map_or(Ok(60), |seconds| seconds.parse())?;
     let mut is_good = true;
-    for (name, cached_tokens) in [("with the token cache", 10_000), ("without the token cache", 0)] {
+    for (name, cached_tokens, max_micros) in
+        [("with the token cache", 10_000, 1_000.0), ("without the token cache", 0, f64::INFINITY)]
+    {
         println!("{name}");
-        let scene = Scene::set(cached_tokens)?;
+        let scene = Scene::set(cached_tokens, max_micros)?;
         is_good &= scene.outage(seconds).await?;
         is_good &= scene.flood().await?;
     }
@@ -42,10 +46,12 @@ struct Scene {
     issuer: Issuer,
     verifier: Verifier,
     tokens: Arc<Vec<String>>,
+    /// What 99 % of the verifications may take.
+    max_micros: f64,
 }
 
 impl Scene {
-    fn set(cached_tokens: usize) -> Result<Self, Box<dyn Error>> {
+    fn set(cached_tokens: usize, max_micros: f64) -> Result<Self, Box<dyn Error>> {
         let issuer = Issuer::start();
         issuer.set_max_age_seconds(30);
         let verifier = Verifier::builder(&issuer.issuer(), issuer.audience(), &issuer.jwks_url())
@@ -61,7 +67,11 @@ impl Scene {
             issuer.sign(&claims)
         };
         let tokens = Arc::new((0..TOKENS).map(token).collect());
-        Ok(Self { issuer, verifier, tokens })
+        Ok(Self { issuer, verifier, tokens, max_micros })
+    }
+
+    fn is_good(&self, outcome: &Outcome) -> bool {
+        !outcome.nanos.is_empty() && outcome.refused == 0 && outcome.micros(990) < self.max_micros
     }
 
     async fn outage(&self, seconds: u64) -> Result<bool, Box<dyn Error>> {
@@ -82,7 +92,7 @@ impl Scene {
         during.print(&format!("{seconds} s of outage"), requests);
         println!("    keys are {} s past their time", self.verifier.stale_age().as_secs());
         self.issuer.recover();
-        Ok(healthy.is_good() && during.is_good() && requests as u64 <= 2 * seconds.div_ceil(10))
+        Ok(self.is_good(&healthy) && self.is_good(&during) && requests as u64 <= 2 * seconds.div_ceil(10))
     }
 
     async fn flood(&self) -> Result<bool, Box<dyn Error>> {
@@ -113,7 +123,7 @@ impl Scene {
         during.print(&format!("{refused} unknown kids in {:.1} s", elapsed.as_secs_f64()), requests);
         // The routine request may fall into the same time.
         let allowed = 2 * elapsed.as_secs().div_ceil(10) + elapsed.as_secs().div_ceil(22);
-        Ok(during.is_good() && refused == STRANGERS && requests as u64 <= allowed)
+        Ok(self.is_good(&during) && refused == STRANGERS && requests as u64 <= allowed)
     }
 }
 
@@ -172,10 +182,6 @@ impl Outcome {
         let index = self.nanos.len() * permille / 1_000;
         let nanos = self.nanos.get(index.min(self.nanos.len().saturating_sub(1))).copied().unwrap_or(0);
         Duration::from_nanos(nanos).as_secs_f64() * 1e6
-    }
-
-    fn is_good(&self) -> bool {
-        !self.nanos.is_empty() && self.refused == 0 && self.micros(990) < 1_000.0
     }
 
     fn print(&self, what: &str, requests: usize) {

@@ -11,6 +11,7 @@
 //! ```
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, reason = "members of JSON values, absent ones are null")]
 
 mod cases;
 mod flows;

@@ -30,7 +30,7 @@ async fn cold(site: &Site, name: &str, row: &Row) -> Result<(), String> {
         Verdict::Accept => expect("verdict", outcome, Ok(()))?,
         Verdict::Reject => expect("verdict", outcome, Err(VerifyError::KeysUnavailable))?,
         Verdict::Either => {
-            ensure("verdict", matches!(outcome, Ok(()) | Err(VerifyError::KeysUnavailable)), outcome)?
+            ensure("verdict", matches!(outcome, Ok(()) | Err(VerifyError::KeysUnavailable)), outcome)?;
         }
     }
     if row.endpoint.starts_with('/') && name != "canary" {

@@ -64,7 +64,7 @@ pub(crate) fn start(sets: Sets) -> u16 {
     thread::spawn(move || {
         for stream in slow.incoming().flatten() {
             thread::spawn(move || {
-                drop(drip(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", 1_000))
+                drop(drip(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", 1_000));
             });
         }
     });

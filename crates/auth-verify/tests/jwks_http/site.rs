@@ -214,7 +214,11 @@ impl Client {
     }
 }
 
-pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Result<(), String> {
+pub(crate) fn expect<T: Copy + PartialEq + std::fmt::Debug>(
+    what: &str,
+    seen: T,
+    expected: T,
+) -> Result<(), String> {
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?}, expected {expected:?}")) }
 }
 

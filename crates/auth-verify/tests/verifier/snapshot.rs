@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::support::{Answer, Issuer, NOW, check, eventually, jwks, key, token};
 
+/// What somebody does to the file.
+type Attack = Box<dyn Fn(&mut Value)>;
+
 struct Setting {
     issuer: Issuer,
     good: auth_jose::SigningKey,
@@ -113,7 +116,7 @@ async fn point_6_a_file_that_breaks_a_rule_is_not_used() {
         Value::from(jwk)
     };
     let private: Value = serde_json::from_str(key("p").private_jwk().expose()).unwrap();
-    let attacks: Vec<(&str, Box<dyn Fn(&mut Value)>)> = vec![
+    let attacks: Vec<(&str, Attack)> = vec![
         ("private key", Box::new(move |doc| doc["keys"].as_array_mut().unwrap().push(private.clone()))),
         (
             "secret",

@@ -182,7 +182,7 @@ pub(crate) fn token(key: &SigningKey) -> String {
 /// The same under a header that names no key.
 pub(crate) fn token_without_kid(key: &SigningKey) -> String {
     let jwk: Value = serde_json::from_str(key.private_jwk().expose()).unwrap();
-    let seed = base64url::decode(jwk["d"].as_str().unwrap()).unwrap();
+    let seed = base64url::decode(jwk.get("d").and_then(Value::as_str).unwrap()).unwrap();
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
     let input =
         format!("{}.{}", base64url::encode(r#"{"alg":"EdDSA"}"#), base64url::encode(claims().to_string()));
