@@ -101,7 +101,7 @@ impl Answer {
     fn cookie(&self) -> String {
         let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "));
         let line = line.unwrap_or_else(|| panic!("no cookie in {self:?}"));
-        line["set-cookie: ".len()..].split(';').next().unwrap().to_owned()
+        line.get("set-cookie: ".len()..).unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
