@@ -16,11 +16,6 @@ const NOT_BUILT = {
   verification: "one-time values: they come with mail and providers",
   dynamicBaseURL: "a base URL by request",
   "advanced.database": "ids made in another way",
-  "jwt.jwks.jwksPath": "the key set at another path",
-  "jwt.jwks.rotationInterval": "key rotation",
-  "jwt.jwks.gracePeriod": "key rotation",
-  "jwt.definePayload": "claims by setting",
-  "jwt.subject": "claims by setting",
 };
 
 function drop(settings, path) {

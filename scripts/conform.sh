@@ -21,7 +21,7 @@ case $database in
 esac
 
 built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf-origin request-bodies update-user)
-whole=secure,jwt-rs256
+whole=secure,jwt-rs256,jwt-es256,cookie-attrs,cookie-cache,cookie-cache-jwt,cookie-cache-jwks,defer-refresh,checks-off
 
 # A copy, since the runner's packages are installed beside it.
 work=${CARGO_TARGET_DIR:-target}/conform

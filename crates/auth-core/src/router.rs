@@ -1,9 +1,9 @@
 //! From a raw path to an endpoint. Paths match byte for byte: no decoding, no trailing slash, no `//`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::call::Method;
-use crate::config::Config;
+use crate::config::{Config, MovedPath};
 use crate::endpoint::Endpoint;
 
 /// Every endpoint that is served, by method and path.
@@ -11,6 +11,8 @@ pub struct Router {
     base_path: String,
     endpoints: Vec<Endpoint>,
     by_path: HashMap<(Method, &'static str), usize>,
+    /// Where endpoints are served instead of their own path, which then finds nothing.
+    moved: Vec<MovedPath>,
     skip_trailing_slashes: bool,
 }
 
@@ -19,7 +21,7 @@ pub struct Router {
 #[error("{method} {path} is claimed by two features")]
 pub struct PathTaken {
     method: &'static str,
-    path: &'static str,
+    path: String,
 }
 
 impl Router {
@@ -28,21 +30,31 @@ impl Router {
     /// # Errors
     /// [`PathTaken`] when two endpoints have the same method and path.
     pub fn new(config: &Config, mut endpoints: Vec<Endpoint>) -> Result<Self, PathTaken> {
+        let moved = config.moved_paths();
+        let served = |endpoint: &Endpoint| {
+            let to = moved.iter().find(|it| it.own == endpoint.path);
+            to.map_or_else(|| endpoint.path.to_owned(), |it| it.served.clone())
+        };
         let is_off = |endpoint: &Endpoint| {
-            config.disabled_paths.iter().any(|path| path.trim_end_matches('/') == endpoint.path)
+            config.disabled_paths.iter().any(|path| path.trim_end_matches('/') == served(endpoint))
         };
         endpoints.retain(|endpoint| !is_off(endpoint));
         for endpoint in &mut endpoints {
-            endpoint.checks = config.checks.at(endpoint.path);
+            endpoint.checks = config.checks.at(&served(endpoint));
+        }
+        let mut taken = HashSet::new();
+        for endpoint in &endpoints {
+            let (method, path) = (endpoint.method.as_str(), served(endpoint));
+            if !taken.insert((method, path.clone())) {
+                return Err(PathTaken { method, path });
+            }
         }
         let mut by_path = HashMap::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
-            if by_path.insert((endpoint.method, endpoint.path), index).is_some() {
-                return Err(PathTaken { method: endpoint.method.as_str(), path: endpoint.path });
-            }
+            by_path.insert((endpoint.method, endpoint.path), index);
         }
         let (base_path, skip_trailing_slashes) = (config.base_path.clone(), config.skip_trailing_slashes);
-        Ok(Self { base_path, endpoints, by_path, skip_trailing_slashes })
+        Ok(Self { base_path, endpoints, by_path, moved, skip_trailing_slashes })
     }
 
     /// The endpoint of a raw, undecoded request path.
@@ -50,8 +62,16 @@ impl Router {
     pub fn find(&self, method: Method, raw_path: &str) -> Option<&Endpoint> {
         let path = raw_path.strip_prefix(self.base_path.as_str())?;
         let path = if self.skip_trailing_slashes { path.strip_suffix('/').unwrap_or(path) } else { path };
-        let index = self.by_path.get(&(method, path))?;
+        let index = self.by_path.get(&(method, self.own_path(path)?))?;
         self.endpoints.get(*index)
+    }
+
+    /// The path that a feature knows for the one that a request uses.
+    fn own_path<'p>(&'p self, path: &'p str) -> Option<&'p str> {
+        match self.moved.iter().find(|it| it.served == path || it.own == path) {
+            None => Some(path),
+            Some(moved) => (moved.served == path).then_some(moved.own),
+        }
     }
 
     /// What a raw path has below the base path, without trailing slashes; empty for all other paths.
@@ -63,6 +83,7 @@ impl Router {
     /// The path of the endpoint, of whatever method, that `path` below the base path leads to.
     #[must_use]
     pub fn known_path(&self, path: &str) -> Option<&'static str> {
+        let path = self.own_path(path)?;
         let index =
             [Method::Get, Method::Post].iter().find_map(|method| self.by_path.get(&(*method, path)))?;
         self.endpoints.get(*index).map(|endpoint| endpoint.path)

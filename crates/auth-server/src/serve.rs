@@ -17,9 +17,6 @@ use crate::commands::adopt;
 use crate::listener::{self, Bounds};
 use crate::signals::Signals;
 
-/// How often keys that other servers on the database made are looked for.
-const KEYS_EVERY: Duration = Duration::from_secs(30);
-
 /// How often counts whose window is over are removed from the database.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -221,13 +218,14 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
-/// Follows keys that other servers on the database make or retire.
+/// Follows keys that other servers on the database make or retire, and makes a new one when it is due.
 async fn follow_keys(shared: Arc<Shared>) {
     let Some(keys) = &shared.keys else { return };
-    let store = Store::open(&shared.config.database, 1);
+    let pause = Duration::from_secs(keys.check_every().unsigned_abs());
+    let app = App::new(shared.clone(), Store::open(&shared.config.database, 1));
     loop {
-        tokio::time::sleep(KEYS_EVERY).await;
-        if let Err(error) = keys.reload(&store, shared.clock.now()).await {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = keys.load_or_create(&app).await {
             tracing::warn!(%error, "the signing keys could not be read again; those in memory stay");
         }
     }

@@ -1,5 +1,7 @@
 //! `jwt`.
 
+use serde_json::{Map, Value};
+
 use super::reader::Reader;
 use super::{BaseUrl, JwtAlgorithm, seconds};
 
@@ -8,17 +10,67 @@ use super::{BaseUrl, JwtAlgorithm, seconds};
 pub struct JwtConfig {
     /// The algorithm of new keys and of the signing key.
     pub algorithm: JwtAlgorithm,
+    /// Where the key set is served.
+    pub jwks_path: String,
+    /// How long a key signs, in seconds; without, for ever.
+    pub rotation_interval: Option<i64>,
+    /// How long a key stays published after it has stopped signing, in seconds.
+    pub grace_period: i64,
     /// Private keys are encrypted with the secret.
     pub encrypt_private_keys: bool,
     /// The `iss` claim.
     pub issuer: String,
     /// The `aud` claim; one entry is written as text, several as a list.
     pub audience: Vec<String>,
+    /// What is in a token besides the registered claims; without, the whole user.
+    pub payload: Option<PayloadConfig>,
+    /// The field of the user that is the `sub` claim, instead of the id.
+    pub subject: Option<String>,
     /// Lifetime of a token in seconds.
     pub expires_in: i64,
     /// `/get-session` carries a token in `set-auth-jwt`.
     pub set_header: bool,
 }
+
+/// The claims of a token besides the registered ones.
+#[derive(Debug, Clone)]
+pub struct PayloadConfig {
+    /// Fields of the user, under their own names.
+    pub user: Vec<String>,
+    /// Fields of the session, as `session_<field>`.
+    pub session: Vec<String>,
+    /// Claims of every token.
+    pub fixed: Map<String, Value>,
+}
+
+/// An endpoint that is served at another path than its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedPath {
+    /// The path that its feature knows.
+    pub own: &'static str,
+    /// The path that requests use.
+    pub served: String,
+}
+
+impl JwtConfig {
+    pub(super) fn moved_path(&self) -> Option<MovedPath> {
+        let is_moved = self.jwks_path != JWKS_PATH;
+        is_moved.then(|| MovedPath { own: JWKS_PATH, served: self.jwks_path.clone() })
+    }
+}
+
+/// Where upstream serves the key set.
+const JWKS_PATH: &str = "/jwks";
+
+/// Claims that have settings of their own (RFC 7519, section 4.1).
+const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+
+const USER_FIELDS: [&str; 7] = ["id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"];
+const SESSION_FIELDS: [&str; 7] =
+    ["id", "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"];
+
+/// Shorter and the servers on one database could not follow each other.
+const SHORTEST_ROTATION: u64 = 60;
 
 pub(super) fn read(r: &mut Reader, base_url: &BaseUrl) -> JwtConfig {
     let bits = u32::try_from(r.integer("jwt.jwks.keyPairConfig.modulusLength", 2048, 2048..=8192));
@@ -32,12 +84,87 @@ pub(super) fn read(r: &mut Reader, base_url: &BaseUrl) -> JwtConfig {
     if audience.is_empty() || audience.iter().any(String::is_empty) {
         r.refuse("jwt.jwt.audience", "expected one audience or more, none of them empty");
     }
+    let subject = r.text("jwt.subject");
+    if let Some(subject) = &subject {
+        check_fields(r, "jwt.subject", std::slice::from_ref(subject), &USER_FIELDS, USER_FIELDS_ADDED);
+    }
     JwtConfig {
         algorithm,
+        jwks_path: jwks_path(r),
+        rotation_interval: rotation_interval(r),
+        grace_period: seconds(r.seconds("jwt.jwks.gracePeriod", 30 * 86_400)),
         encrypt_private_keys: !r.boolean("jwt.jwks.disablePrivateKeyEncryption", false),
         issuer: r.text("jwt.jwt.issuer").unwrap_or(origin),
         audience,
+        payload: payload(r),
+        subject,
         expires_in: seconds(r.seconds("jwt.jwt.expirationTime", 900).max(1)),
         set_header: !r.boolean("jwt.disableSettingJwtHeader", false),
+    }
+}
+
+fn jwks_path(r: &mut Reader) -> String {
+    let path = r.text("jwt.jwks.jwksPath").unwrap_or_else(|| JWKS_PATH.to_owned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    let is_path = path.starts_with('/') && !path.ends_with('/') && path.chars().all(plain);
+    if !is_path || path.contains("//") || path.split('/').any(|part| part == "." || part == "..") {
+        r.refuse("jwt.jwks.jwksPath", "expected a path such as /.well-known/jwks.json");
+    }
+    path
+}
+
+fn rotation_interval(r: &mut Reader) -> Option<i64> {
+    let interval = r.seconds("jwt.jwks.rotationInterval", 0);
+    if (1..SHORTEST_ROTATION).contains(&interval) {
+        r.refuse(
+            "jwt.jwks.rotationInterval",
+            format!("must be {SHORTEST_ROTATION} s or more, or 0 for never"),
+        );
+    }
+    (interval > 0).then(|| seconds(interval))
+}
+
+const USER_FIELDS_ADDED: &str = "user.additionalFields.<name>";
+const SESSION_FIELDS_ADDED: &str = "session.additionalFields.<name>";
+
+fn payload(r: &mut Reader) -> Option<PayloadConfig> {
+    let user = r.list("jwt.definePayload.user");
+    let session = r.list("jwt.definePayload.session");
+    let names = r.names("jwt.definePayload.static.<claim>");
+    let mut fixed = Map::new();
+    for name in &names {
+        if REGISTERED.contains(&name.as_str()) {
+            let reason = "is a registered claim, which the server sets";
+            r.refuse(("jwt.definePayload.static.<claim>", &**name), reason);
+        }
+        if let Some(value) = r.any(("jwt.definePayload.static.<claim>", &**name)) {
+            fixed.insert(name.clone(), value);
+        }
+    }
+    if user.is_none() && session.is_none() && names.is_empty() {
+        return None;
+    }
+    let (user, session) = (user.unwrap_or_default(), session.unwrap_or_default());
+    check_fields(r, "jwt.definePayload.user", &user, &USER_FIELDS, USER_FIELDS_ADDED);
+    // Not the token: whoever a JWT is sent to could act as the user.
+    check_fields(r, "jwt.definePayload.session", &session, &SESSION_FIELDS, SESSION_FIELDS_ADDED);
+    Some(PayloadConfig { user, session, fixed })
+}
+
+/// Refuses names that are neither fields of upstream's nor among the added ones.
+fn check_fields(
+    r: &mut Reader,
+    key: &'static str,
+    names: &[String],
+    known: &[&'static str],
+    added: &'static str,
+) {
+    let added = r.names(added);
+    for name in names.iter().filter(|name| !known.contains(&name.as_str()) && !added.contains(name)) {
+        let known = known.join(", ");
+        r.refuse(
+            key,
+            format!("{name:?} is not a field that a token may have; there are {known}, and added ones"),
+        );
     }
 }

@@ -30,7 +30,7 @@ pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
-pub use jwt::JwtConfig;
+pub use jwt::{JwtConfig, MovedPath, PayloadConfig};
 pub use mail::MailConfig;
 pub use origin::{Checks, ChecksConfig};
 pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
@@ -140,6 +140,13 @@ impl Config {
         };
         let problems = r.finish();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}
+
+impl Config {
+    /// Endpoints that are served at another path than their own.
+    pub(crate) fn moved_paths(&self) -> Vec<MovedPath> {
+        self.jwt.moved_path().into_iter().collect()
     }
 }
 

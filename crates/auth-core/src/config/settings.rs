@@ -24,7 +24,7 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// `true`, `false`, or a list of what it is true for.
     Switch,
-    /// A value of any kind: another setting says which.
+    /// A value of any kind.
     Any,
 }
 
@@ -41,7 +41,7 @@ impl Kind {
             Self::List => "a list of texts".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Switch => "true, false or a list of texts".to_owned(),
-            Self::Any => "a value of the field's type".to_owned(),
+            Self::Any => "any value".to_owned(),
         }
     }
 }

@@ -19,6 +19,11 @@ on_every_database!(
     no_request_reads_keys,
     get_session_carries_a_token_too,
     every_token_has_its_own_id,
+    the_key_set_can_be_served_elsewhere,
+    the_payload_is_a_setting,
+    the_subject_is_a_setting,
+    nothing_replaces_a_registered_claim,
+    claims_that_a_token_must_not_have_stop_the_start,
 );
 
 const ISSUER: &str = "http://localhost:3000";
@@ -195,4 +200,89 @@ async fn every_token_has_its_own_id(database: TestDatabase) {
     let ids = [token(&server, &ada).await, token(&server, &ada).await]
         .map(|token| claims(&token.into())["jti"].clone());
     assert_ne!(ids[0], ids[1]);
+}
+
+async fn the_key_set_can_be_served_elsewhere(database: TestDatabase) {
+    let settings = json!({ "jwt": { "jwks": { "jwksPath": "/.well-known/jwks.json" } } });
+    let server = Server::with(database, settings).await;
+    let response = server.call(get("/.well-known/jwks.json")).await;
+    assert_eq!((response.status, response.json()["keys"].as_array().unwrap().len()), (200, 1));
+    for path in ["/jwks", "/.well-known/jwks.json/", "/.well-known", "/.well-known/jwks"] {
+        assert_eq!(server.call(get(path)).await.status, 404, "{path}");
+    }
+    let off = json!({
+        "jwt": { "jwks": { "jwksPath": "/keys" } },
+        "disabledPaths": ["/keys"],
+    });
+    assert_eq!(server.beside(off).await.call(get("/keys")).await.status, 404);
+    let other = json!({ "jwt": { "jwks": { "jwksPath": "/keys" } }, "disabledPaths": ["/jwks"] });
+    assert_eq!(server.beside(other).await.call(get("/keys")).await.status, 200);
+}
+
+async fn the_payload_is_a_setting(database: TestDatabase) {
+    let payload = json!({
+        "user": ["id", "email", "image"],
+        "session": ["id", "expiresAt"],
+        "static": { "scope": "all", "limits": { "a": [1, true, null] }, "email": "fixed@example.test" },
+    });
+    let server = Server::with(database, json!({ "jwt": { "definePayload": payload } })).await;
+    let ada = server.sign_up("Ada").await;
+    let session = server.database.text("SELECT id AS value FROM session").await;
+    let response = server.session(&ada.cookies).await;
+    let header = Value::from(response.header("set-auth-jwt").unwrap());
+    for token in [json!(token(&server, &ada).await), header] {
+        let mut found = claims(&token);
+        found.as_object_mut().unwrap().remove("jti").unwrap();
+        assert_eq!(
+            found,
+            json!({
+                "id": ada.id, "email": "fixed@example.test", "image": null,
+                "session_id": session, "session_expiresAt": "2030-01-08T00:00:00.000Z",
+                "scope": "all", "limits": { "a": [1, true, null] },
+                "iat": START, "exp": START + 900, "iss": ISSUER, "aud": ISSUER, "sub": ada.id,
+            })
+        );
+    }
+    let nothing = server.beside(json!({ "jwt": { "definePayload": { "user": [] } } })).await;
+    let claims = claims(&json!(token(&nothing, &ada).await));
+    let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["iat", "exp", "iss", "aud", "sub", "jti"]);
+}
+
+async fn the_subject_is_a_setting(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let ada = server.sign_up("Ada").await;
+    for (field, expected) in [("email", "ada@example.test"), ("name", "Ada"), ("image", ada.id.as_str())] {
+        let server = server.beside(json!({ "jwt": { "subject": field } })).await;
+        assert_eq!(claims(&json!(token(&server, &ada).await))["sub"], expected, "{field}");
+    }
+    server.database.execute(r#"UPDATE "user" SET name = ''"#).await;
+    let named = server.beside(json!({ "jwt": { "subject": "name" } })).await;
+    assert_eq!(claims(&json!(token(&named, &ada).await))["sub"], ada.id, "a subject is never empty");
+}
+
+async fn nothing_replaces_a_registered_claim(database: TestDatabase) {
+    drop(database);
+    for claim in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"] {
+        let settings = json!({ "jwt": { "definePayload": { "static": { claim: "x" } } } });
+        let problems = auth_core::testing::load_config(&settings).unwrap_err();
+        assert_eq!(problems[0].name, format!("jwt.definePayload.static.{claim}"));
+    }
+}
+
+async fn claims_that_a_token_must_not_have_stop_the_start(database: TestDatabase) {
+    drop(database);
+    for (settings, name) in [
+        (json!({ "definePayload": { "session": ["token"] } }), "jwt.definePayload.session"),
+        (json!({ "definePayload": { "user": ["password"] } }), "jwt.definePayload.user"),
+        (json!({ "subject": "nickname" }), "jwt.subject"),
+        (json!({ "jwks": { "jwksPath": "jwks" } }), "jwt.jwks.jwksPath"),
+        (json!({ "jwks": { "jwksPath": "/a/../b" } }), "jwt.jwks.jwksPath"),
+        (json!({ "jwks": { "jwksPath": "/a?b" } }), "jwt.jwks.jwksPath"),
+        (json!({ "jwks": { "jwksPath": "/" } }), "jwt.jwks.jwksPath"),
+        (json!({ "jwks": { "rotationInterval": 5 } }), "jwt.jwks.rotationInterval"),
+    ] {
+        let problems = auth_core::testing::load_config(&json!({ "jwt": settings })).unwrap_err();
+        assert_eq!((problems.len(), problems[0].name.as_str()), (1, name), "{problems:?}");
+    }
 }

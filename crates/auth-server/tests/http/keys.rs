@@ -15,6 +15,11 @@ on_every_database!(
     an_expired_key_is_published_for_a_while_and_signs_nothing,
     servers_that_start_together_make_one_key,
     a_restart_keeps_the_key,
+    keys_are_replaced_ahead_of_their_end,
+    servers_that_rotate_together_make_one_key,
+    an_expired_key_signs_nothing_even_in_memory,
+    a_key_without_an_end_is_replaced_once_rotation_is_on,
+    the_grace_period_is_a_setting,
 );
 
 /// Better Auth's published vectors: a row of its `jwks` table.
@@ -151,4 +156,90 @@ async fn a_restart_keeps_the_key(database: TestDatabase) {
     let again = server.beside(json!({})).await;
     assert_eq!(again.call(get("/jwks")).await.text(), before.text());
     assert_eq!(server.database.count("jwks").await, 1);
+}
+
+fn rotating() -> Value {
+    json!({ "jwt": { "jwks": { "rotationInterval": 3600, "gracePeriod": 60 } } })
+}
+
+/// What the server's background work does every now and then.
+async fn look_at_the_keys(server: &Server) {
+    server.app.keys.as_ref().unwrap().load_or_create(&server.app).await.unwrap();
+}
+
+async fn kids(server: &Server) -> Vec<String> {
+    let published = server.call(get("/jwks")).await.json();
+    let keys = published["keys"].as_array().unwrap().iter();
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn keys_are_replaced_ahead_of_their_end(database: TestDatabase) {
+    let server = Server::with(database, rotating()).await;
+    let first = header_of_new_token(&server).await["kid"].clone();
+    server.clock.advance(3600 - 61);
+    look_at_the_keys(&server).await;
+    assert_eq!(header_of_new_token(&server).await["kid"], first);
+    assert_eq!(server.database.count("jwks").await, 1);
+    server.clock.advance(1);
+    look_at_the_keys(&server).await;
+    look_at_the_keys(&server).await;
+    let second = header_of_new_token(&server).await["kid"].clone();
+    assert_ne!(second, first);
+    assert_eq!(
+        kids(&server).await,
+        [second.as_str().unwrap(), first.as_str().unwrap()],
+        "both are published"
+    );
+    assert_eq!(server.database.count("jwks").await, 2);
+    server.clock.advance(60 + 61);
+    look_at_the_keys(&server).await;
+    assert_eq!(kids(&server).await, [second.as_str().unwrap()], "the old one is not, after its grace period");
+    server.clock.advance(24 * 3600);
+    look_at_the_keys(&server).await;
+    let third = header_of_new_token(&server).await["kid"].clone();
+    assert!(third != first && third != second);
+}
+
+async fn servers_that_rotate_together_make_one_key(database: TestDatabase) {
+    let one = Server::with(database, rotating()).await;
+    let two = one.beside(rotating()).await;
+    for round in 2..5 {
+        one.clock.advance(3600);
+        join(look_at_the_keys(&one), look_at_the_keys(&two)).await;
+        assert_eq!(one.database.count("jwks").await, round);
+        assert_eq!(header_of_new_token(&one).await, header_of_new_token(&two).await);
+    }
+}
+
+async fn an_expired_key_signs_nothing_even_in_memory(database: TestDatabase) {
+    let server = Server::with(database, rotating()).await;
+    let ada = server.sign_up("Ada").await;
+    server.clock.advance(3600);
+    let response = server.call(get("/token").by(&ada.by_cookie())).await;
+    assert_eq!((response.status, response.header("x-error-id")), (503, Some("AUTH-0070")));
+    let session = server.session(&ada.cookies).await;
+    assert_eq!((session.status, session.header("set-auth-jwt")), (200, None));
+    look_at_the_keys(&server).await;
+    assert_eq!(server.call(get("/token").by(&ada.by_cookie())).await.status, 200);
+}
+
+async fn a_key_without_an_end_is_replaced_once_rotation_is_on(database: TestDatabase) {
+    let server = Server::on(database).await;
+    let old = header_of_new_token(&server).await["kid"].clone();
+    server.clock.advance(3600);
+    let rotating = server.beside(rotating()).await;
+    let new = header_of_new_token(&rotating).await["kid"].clone();
+    assert_ne!(new, old);
+    assert_eq!(kids(&rotating).await, [new.as_str().unwrap(), old.as_str().unwrap()]);
+    look_at_the_keys(&server).await;
+    assert_eq!(header_of_new_token(&server).await["kid"], new, "servers without rotation follow");
+}
+
+async fn the_grace_period_is_a_setting(database: TestDatabase) {
+    database.migrate();
+    insert(&database, "old", PRIVATE, "2029-01-01T00:00:00.000Z", "'2029-12-31T23:00:00.000Z'").await;
+    let server = Server::on(database).await;
+    assert_eq!(kids(&server).await.len(), 2);
+    let strict = server.beside(json!({ "jwt": { "jwks": { "gracePeriod": "1h" } } })).await;
+    assert_eq!(kids(&strict).await.len(), 1);
 }

@@ -1,6 +1,6 @@
 //! The jwt plugin.
 
-use super::Kind::{Boolean, Choice, Integer, List, Seconds, Text};
+use super::Kind::{Any, Boolean, Choice, Integer, List, Seconds, Text};
 use super::{Setting, setting};
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -18,6 +18,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         Boolean,
         "false",
         "Store new private keys in clear. Dangerous.",
+    ),
+    setting(
+        "jwt.jwks.jwksPath",
+        None,
+        Text,
+        "/jwks",
+        "Where the key set is served, below the base path; `/jwks` is then not served.",
+    ),
+    setting(
+        "jwt.jwks.rotationInterval",
+        None,
+        Seconds,
+        "0",
+        "How long a key signs before a new one is made; 0 is for ever.",
+    ),
+    setting(
+        "jwt.jwks.gracePeriod",
+        None,
+        Seconds,
+        "30d",
+        "How long a key stays published after it has stopped signing; longer than any token lives.",
     ),
     setting("jwt.jwt.issuer", Some("JWT_ISSUER"), Text, "the base URL's origin", "The `iss` claim."),
     setting(
@@ -41,6 +62,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "false",
         "No `set-auth-jwt` header on `/get-session`.",
     ),
+    setting(
+        "jwt.definePayload.user",
+        None,
+        List,
+        "the whole user",
+        "Fields of the user that a token has. With any of the three settings a token has nothing else.",
+    ),
+    setting(
+        "jwt.definePayload.session",
+        None,
+        List,
+        "none",
+        "Fields of the session that a token has, as `session_<field>`; never the session's token.",
+    ),
+    setting("jwt.definePayload.static.<claim>", None, Any, "none", "A claim of every token."),
+    setting("jwt.subject", None, Text, "id", "The field of the user that is the `sub` claim."),
     setting(
         "jwt.sessionCookieCache",
         None,

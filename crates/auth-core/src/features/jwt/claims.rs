@@ -1,47 +1,78 @@
-//! The claims of a user's token (RFC 7519): the user, as upstream writes it, and the registered claims.
+//! The claims of a user's token (RFC 7519): what the configuration chooses of user and session, and the
+//! registered claims, which nothing else can replace.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
+use crate::config::PayloadConfig;
 use crate::crypto::random;
-use crate::features::user::{User, UserView};
+use crate::error::{Error, Result};
+use crate::features::session::Session;
+use crate::features::user::User;
 
-#[derive(Debug, Serialize)]
-pub(super) struct UserClaims<'a> {
-    #[serde(flatten)]
-    user: UserView<'a>,
-    iat: i64,
-    exp: i64,
-    iss: &'a str,
-    aud: Audience<'a>,
-    sub: &'a str,
-    /// Ours: names the token for revocation lists and logs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
+pub(super) fn of(call: &Call, session: &Session, user: &User) -> Result<Map<String, Value>> {
+    let config = &call.app.config.jwt;
+    let user_fields = fields(user)?;
+    let subject = config.subject.as_ref().and_then(|field| match user_fields.get(field)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    let subject =
+        subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| user.id.as_str().to_owned());
+
+    let mut claims = match &config.payload {
+        None => user_fields,
+        Some(payload) => chosen(payload, &user_fields, session)?,
+    };
+    let mut claim = |name: &str, value: Value| {
+        // Last, where upstream has them.
+        claims.shift_remove(name);
+        claims.insert(name.to_owned(), value);
+    };
+    let iat = call.now.seconds();
+    claim("iat", iat.into());
+    claim("exp", iat.saturating_add(config.expires_in).into());
+    claim("iss", config.issuer.as_str().into());
+    claim(
+        "aud",
+        match config.audience.as_slice() {
+            [one] => one.as_str().into(),
+            many => many.into(),
+        },
+    );
+    claim("sub", subject.into());
+    if !call.app.config.upstream_exact {
+        // Ours: names the token for revocation lists and logs.
+        claim("jti", random::alphanumeric(&*call.app.entropy, "jwt-id", 22).into());
+    }
+    Ok(claims)
 }
 
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Audience<'a> {
-    One(&'a str),
-    Many(&'a [String]),
-}
-
-impl<'a> UserClaims<'a> {
-    pub(super) fn new(call: &'a Call, user: &'a User) -> Self {
-        let config = &call.app.config;
-        let iat = call.now.seconds();
-        Self {
-            user: user.view(),
-            iat,
-            exp: iat.saturating_add(config.jwt.expires_in),
-            iss: &config.jwt.issuer,
-            aud: match config.jwt.audience.as_slice() {
-                [one] => Audience::One(one),
-                many => Audience::Many(many),
-            },
-            sub: user.id.as_str(),
-            jti: (!config.upstream_exact).then(|| random::alphanumeric(&*call.app.entropy, "jwt-id", 22)),
+fn chosen(
+    payload: &PayloadConfig,
+    user: &Map<String, Value>,
+    session: &Session,
+) -> Result<Map<String, Value>> {
+    let mut claims = Map::new();
+    for name in &payload.user {
+        claims.extend(user.get(name).map(|value| (name.clone(), value.clone())));
+    }
+    if !payload.session.is_empty() {
+        let session = fields(session)?;
+        for name in &payload.session {
+            claims.extend(session.get(name).map(|value| (format!("session_{name}"), value.clone())));
         }
+    }
+    claims.extend(payload.fixed.clone());
+    Ok(claims)
+}
+
+/// A row as clients see it.
+fn fields(row: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(row).map_err(Error::internal)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Error::internal("a row is an object")),
     }
 }

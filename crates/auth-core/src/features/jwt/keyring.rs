@@ -15,8 +15,8 @@ use crate::crypto::symmetric::Sealer;
 use crate::store::types::At;
 use crate::store::{Store, StoreError};
 
-/// Upstream's `gracePeriod`: how long a key stays published after it has expired, in seconds.
-const GRACE_PERIOD: i64 = 30 * 86_400;
+/// How often the stored keys are looked at, in seconds, so that servers on one database follow each other.
+const CHECK_EVERY: i64 = 30;
 
 /// Why no signing key could be had.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +55,19 @@ pub struct Keyring {
 
 #[derive(Default)]
 struct State {
-    signing: Option<Arc<SigningKey>>,
+    signing: Option<Signing>,
     published: Bytes,
     verifying: Arc<JwkSet>,
     keys: Vec<KeyInfo>,
+}
+
+/// The key that signs, and when it should no longer.
+struct Signing {
+    key: Arc<SigningKey>,
+    /// It is refused from then on.
+    expires_at: Option<Timestamp>,
+    /// A successor is due by then.
+    ends_at: Option<Timestamp>,
 }
 
 impl Keyring {
@@ -68,8 +77,24 @@ impl Keyring {
     }
 
     /// The key that signs now.
-    pub(super) fn signing(&self) -> Option<Arc<SigningKey>> {
-        self.state().signing.clone()
+    pub(super) fn signing(&self, now: Timestamp) -> Option<Arc<SigningKey>> {
+        let state = self.state();
+        let live = state.signing.as_ref().filter(|it| it.expires_at.is_none_or(|at| at > now));
+        live.map(|it| it.key.clone())
+    }
+
+    /// How often [`Self::load_or_create`] is to be called, in seconds.
+    #[must_use]
+    pub fn check_every(&self) -> i64 {
+        let interval = self.config.rotation_interval.unwrap_or(i64::MAX);
+        (interval / 20).clamp(1, CHECK_EVERY)
+    }
+
+    /// Whether there is no key to sign with, or none that will last until the next look but one. Servers look
+    /// at different times: a key ahead of time spares the others a time without any.
+    fn is_key_due(&self, now: Timestamp) -> bool {
+        let soon = now.plus_seconds(2 * self.check_every());
+        self.state().signing.as_ref().is_none_or(|it| it.ends_at.is_some_and(|at| at <= soon))
     }
 
     /// The JWK set (RFC 7517) as it is served.
@@ -93,8 +118,7 @@ impl Keyring {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the stored keys, without making one. Called at start and in the background, so that keys of
-    /// other servers on the database are followed.
+    /// Reads the stored keys, without making one.
     ///
     /// # Errors
     /// When the database does not answer; the keys in memory stay as they are.
@@ -104,14 +128,16 @@ impl Keyring {
         Ok(())
     }
 
-    /// Reads the stored keys and makes a signing key if there is none for the configured algorithm. Servers
-    /// that start together make one: the table is locked from the look to the insert.
+    /// Reads the stored keys and makes a signing key if there is none for the configured algorithm, or none
+    /// that lasts. Called at start and in the background, so that keys of other servers on the database are
+    /// followed. Servers that are about to make a key make one: the table is locked from the look to the
+    /// insert.
     ///
     /// # Errors
     /// When the database does not answer or no key can be made.
     pub async fn load_or_create(&self, app: &App) -> Result<(), KeyringError> {
         self.reload(&app.store, app.clock.now()).await?;
-        if self.signing().is_some() {
+        if !self.is_key_due(app.clock.now()) {
             return Ok(());
         }
         // Made before the transaction: an RSA key takes a second.
@@ -119,7 +145,7 @@ impl Keyring {
         let mut tx = app.store.begin().await?;
         tx.lock_signing_keys().await?;
         self.take_over(&tx.list_keys().await?, app.clock.now());
-        if self.signing().is_some() {
+        if !self.is_key_due(app.clock.now()) {
             tx.rollback().await?;
             return Ok(());
         }
@@ -137,6 +163,7 @@ impl Keyring {
             JwtAlgorithm::Es256 => KeyAlgorithm::Es256,
             JwtAlgorithm::Rs256 { modulus_bits } => KeyAlgorithm::Rs256 { modulus_bits },
         };
+        let now = app.clock.now();
         let kid = random::alphanumeric(&*app.entropy, "row-id", 32);
         let key = SigningKey::generate(algorithm, &kid)?;
         let private = key.private_jwk();
@@ -152,8 +179,8 @@ impl Keyring {
             crv: public.get("crv").and_then(Value::as_str).map(str::to_owned),
             public_key: Value::Object(public).to_string(),
             private_key,
-            created_at: At(app.clock.now()),
-            expires_at: None,
+            created_at: At(now),
+            expires_at: self.config.rotation_interval.map(|seconds| At(now.plus_seconds(seconds))),
             alg: Some(key.algorithm().as_str().to_owned()),
         })
     }
@@ -181,9 +208,12 @@ impl Keyring {
                 is_readable: key.is_ok(),
             });
             if is_signing {
-                state.signing = key.ok().map(Arc::new);
+                // A key from before rotation was switched on has no end of its own.
+                let rotated = self.config.rotation_interval.map(|it| row.created_at.0.plus_seconds(it));
+                let ends_at = expires_at.or(rotated);
+                state.signing = key.ok().map(|key| Signing { key: Arc::new(key), expires_at, ends_at });
             }
-            if expires_at.is_none_or(|at| at.plus_seconds(GRACE_PERIOD) > now) {
+            if expires_at.is_none_or(|at| at.plus_seconds(self.config.grace_period) > now) {
                 published.extend(public_member(row, &alg));
             }
         }

@@ -41,7 +41,7 @@ struct Token {
 
 /// A signed token for the caller.
 async fn token(cx: SignedIn, _input: ()) -> Result<Reply<Token>> {
-    let token = sign(&cx, &cx.user)?;
+    let token = sign(&cx, &cx.session, &cx.user)?;
     cx.app.mark_credentials(&cx.out);
     Ok(Reply::ok(Token { token }))
 }
@@ -54,11 +54,11 @@ async fn jwks(cx: Public, _input: ()) -> Result<Reply<()>> {
 }
 
 /// A token that cannot be made never breaks the session's answer.
-fn set_header(call: &Call, _session: &Session, user: &User) {
+fn set_header(call: &Call, session: &Session, user: &User) {
     if !call.app.config.jwt.set_header {
         return;
     }
-    match sign(call, user) {
+    match sign(call, session, user) {
         Ok(token) => call.out.exposed_header("set-auth-jwt", token),
         Err(error) => tracing::error!(%error, "no set-auth-jwt header: signing failed"),
     }
@@ -66,11 +66,10 @@ fn set_header(call: &Call, _session: &Session, user: &User) {
 
 fn signing_key(call: &Call) -> Result<Arc<SigningKey>> {
     let keys = call.app.keys.as_ref().ok_or(Error::NoRoute)?;
-    keys.signing().ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
+    keys.signing(call.now).ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
 }
 
-fn sign(call: &Call, user: &User) -> Result<String> {
-    let key = signing_key(call)?;
-    let claims = claims::UserClaims::new(call, user);
-    key.sign(None, &claims).map_err(Error::internal)
+fn sign(call: &Call, session: &Session, user: &User) -> Result<String> {
+    let claims = claims::of(call, session, user)?;
+    signing_key(call)?.sign(None, &claims).map_err(Error::internal)
 }
