@@ -100,9 +100,7 @@ impl Access for Fresh {
 
     async fn admit(call: Call) -> Result<Self> {
         let cx = SignedIn::read_from(call, Source::Checked).await?;
-        let fresh_age = cx.app.config.session.fresh_age;
-        let age = cx.now.millis() - cx.session.created_at().millis();
-        if fresh_age != 0 && age >= fresh_age.saturating_mul(1000) {
+        if !cx.session.is_fresh(&cx) {
             return Err(codes::SESSION_NOT_FRESH.forbidden());
         }
         Ok(Self(cx))

@@ -13,6 +13,7 @@ use crate::error::{Result, codes};
 use crate::input::{Fields, Input};
 use crate::pipeline::{self, From};
 use crate::reply::{Reply, Response};
+use crate::router;
 
 type Running = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 type Run = Box<dyn Fn(Call, Option<Value>, BodyTypes) -> Running + Send + Sync>;
@@ -123,11 +124,12 @@ impl Endpoint {
 }
 
 fn read<I: Input>(call: &Call, body: Option<&Value>) -> Result<I> {
-    let config = &call.app.config;
-    let mut fields = Fields::new(body, &call.query, &config.origins, call.checks.redirects, &config.fields);
+    let (config, parameter) = (&call.app.config, router::parameter(&call.request.path));
+    let (origins, checked) = (&config.origins, call.checks.redirects);
+    let mut fields = Fields::new(body, &call.query, &parameter, origins, checked, &config.fields);
     let input = I::read(&mut fields);
-    match (input, fields.problems()) {
+    match (input, fields.refusal()) {
         (Some(input), None) => Ok(input),
-        (_, problems) => Err(codes::VALIDATION_ERROR.bad_request().saying(problems.unwrap_or_default())),
+        (_, refusal) => Err(refusal.unwrap_or_else(|| codes::VALIDATION_ERROR.bad_request())),
     }
 }

@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::error::Result;
 use crate::features::session::Session;
 use crate::features::user::User;
+use crate::wire::origin::RedirectTarget;
 
 /// Signs the copy of a session in a cookie with keys that others can look up, and checks it.
 #[derive(Clone, Copy)]
@@ -25,6 +26,10 @@ pub struct Hooks {
     pub after_get_session: Option<fn(&Call, &Session, &User)>,
     /// Signs the copy of a session in a cookie, where the configuration says so.
     pub session_cache: Option<SessionCacheSigner>,
+    /// Somebody has signed up, and wants to be led there: may send mail.
+    pub after_sign_up: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
+    /// A right password was refused because the address is not proven: may send mail.
+    pub after_unverified_sign_in: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
     /// The endpoint has answered, well or not: may add headers.
     pub before_response: Option<fn(&Call)>,
 }
@@ -49,6 +54,15 @@ impl HookList {
 
     pub(crate) fn session_cache(&self) -> Option<SessionCacheSigner> {
         self.0.iter().find_map(|hooks| hooks.session_cache)
+    }
+
+    pub(crate) fn after_sign_up(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {
+        self.0.iter().filter_map(|hooks| hooks.after_sign_up).for_each(|hook| hook(call, user, target));
+    }
+
+    pub(crate) fn after_unverified_sign_in(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {
+        let hooks = self.0.iter().filter_map(|hooks| hooks.after_unverified_sign_in);
+        hooks.for_each(|hook| hook(call, user, target));
     }
 
     pub(crate) fn before_response(&self, call: &Call) {

@@ -3,6 +3,7 @@
 use auth_jose::Secret;
 use serde_json::{Map, Value};
 
+use crate::error::{Error, ErrorCode, codes};
 use crate::fields::{AdditionalFields, SentFields};
 use crate::wire::email::EmailAddress;
 use crate::wire::origin::{RedirectTarget, TrustedOrigins};
@@ -32,26 +33,38 @@ impl Input for () {
 pub struct Fields<'a> {
     body: Option<&'a Value>,
     query: &'a Query,
+    parameter: &'a str,
     origins: &'a TrustedOrigins,
     check_redirects: bool,
     declared: &'a AdditionalFields,
     issues: Vec<String>,
+    /// What is refused although it has the right form: after the problems, as upstream's order is.
+    refusal: Option<ErrorCode>,
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(
         body: Option<&'a Value>,
         query: &'a Query,
+        parameter: &'a str,
         origins: &'a TrustedOrigins,
         check_redirects: bool,
         declared: &'a AdditionalFields,
     ) -> Self {
-        Self { body, query, origins, check_redirects, declared, issues: Vec::new() }
+        Self { body, query, parameter, origins, check_redirects, declared, issues: Vec::new(), refusal: None }
     }
 
-    /// The recorded problems as one message, if there are any.
-    pub(crate) fn problems(self) -> Option<String> {
-        (!self.issues.is_empty()).then(|| self.issues.join("; "))
+    /// Why the input is refused, if it is: every recorded problem in one message, else an untrusted target.
+    pub(crate) fn refusal(self) -> Option<Error> {
+        if !self.issues.is_empty() {
+            return Some(codes::VALIDATION_ERROR.bad_request().saying(self.issues.join("; ")));
+        }
+        self.refusal.map(ErrorCode::forbidden)
+    }
+
+    /// The value of the parameter at the path's end.
+    pub fn path_parameter(&mut self) -> &'a str {
+        self.parameter
     }
 
     /// The body must be an object.
@@ -129,6 +142,42 @@ impl<'a> Fields<'a> {
         self.query.one(name).text().map(str::to_owned)
     }
 
+    /// A text of the query that must be there.
+    pub fn required_query_text(&mut self, name: &str) -> Option<String> {
+        if self.query.one(name) == QueryValue::Missing {
+            self.issues.push(format!("[query.{name}] Invalid input: expected string, received undefined"));
+            return None;
+        }
+        self.query_text(name)?
+    }
+
+    /// The `callbackURL` of the query. The inner `None`: it is absent or empty. GET has no check of redirect
+    /// targets in the pipeline: an untrusted one is refused here, with upstream's code.
+    pub fn query_callback(&mut self) -> Option<Option<RedirectTarget>> {
+        let Some(text) = self.query_text("callbackURL")?.filter(|text| !text.is_empty()) else {
+            return Some(None);
+        };
+        let target = self.redirect(&text);
+        if target.is_none() {
+            self.refusal = Some(codes::INVALID_CALLBACK_URL);
+        }
+        target.map(Some)
+    }
+
+    /// As [`query_callback`](Self::query_callback), where it may be empty but not absent.
+    pub fn required_query_callback(&mut self) -> Option<Option<RedirectTarget>> {
+        self.required_query_text("callbackURL")?;
+        self.query_callback()
+    }
+
+    fn redirect(&self, text: &str) -> Option<RedirectTarget> {
+        if self.check_redirects {
+            self.origins.redirect(text)
+        } else {
+            Some(RedirectTarget::allowed_by_configuration(text))
+        }
+    }
+
     /// A text of the query that may be absent.
     pub fn query_text(&mut self, name: &str) -> Option<Option<String>> {
         match self.query.one(name) {
@@ -173,6 +222,15 @@ impl<'a> Object<'_, 'a> {
     /// A required password: any text, exactly as it was sent.
     pub fn password(&mut self, name: &str) -> Option<Secret<String>> {
         self.any_string(name).map(Secret::from)
+    }
+
+    /// A password that may be absent; an empty one is no password.
+    pub fn optional_password(&mut self, name: &str) -> Option<Option<Secret<String>>> {
+        if self.members.get(name).is_none() {
+            return Some(None);
+        }
+        let text = self.any_string(name)?;
+        Some((!text.is_empty()).then(|| Secret::from(text)))
     }
 
     /// A required password that is not empty.
@@ -243,11 +301,7 @@ impl<'a> Object<'_, 'a> {
         if text.is_empty() {
             return Some(None);
         }
-        let target = if self.fields.check_redirects {
-            self.fields.origins.redirect(text)
-        } else {
-            Some(RedirectTarget::allowed_by_configuration(text))
-        };
+        let target = self.fields.redirect(text);
         if target.is_none() {
             self.issue(name, "Invalid URL");
         }

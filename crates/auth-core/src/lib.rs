@@ -28,4 +28,5 @@ pub mod router;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod verification;
 pub mod wire;

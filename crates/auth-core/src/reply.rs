@@ -37,6 +37,12 @@ impl Response {
         }
     }
 
+    /// 302 to `location`. Upstream sends its media type with the empty body too.
+    #[must_use]
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::empty(302).header("Content-Type", JSON).header("Location", location)
+    }
+
     /// This response with one more header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -1,16 +1,20 @@
-//! From a raw path to an endpoint. Paths match byte for byte: no decoding, no trailing slash, no `//`.
+//! From a raw path to an endpoint. Paths match byte for byte: no trailing slash, no `//`, nothing decoded but
+//! the value of a parameter, and that once.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::call::Method;
 use crate::config::{Config, MovedPath};
 use crate::endpoint::Endpoint;
+use crate::wire::cookie::decode_uri_component;
 
 /// Every endpoint that is served, by method and path.
 pub struct Router {
     base_path: String,
     endpoints: Vec<Endpoint>,
     by_path: HashMap<(Method, &'static str), usize>,
+    /// Paths that end in a parameter, by what stands before it.
+    by_prefix: HashMap<(Method, &'static str), usize>,
     /// Where endpoints are served instead of their own path, which then finds nothing.
     moved: Vec<MovedPath>,
     skip_trailing_slashes: bool,
@@ -49,12 +53,16 @@ impl Router {
                 return Err(PathTaken { method, path });
             }
         }
-        let mut by_path = HashMap::new();
+        let (mut by_path, mut by_prefix) = (HashMap::new(), HashMap::new());
         for (index, endpoint) in endpoints.iter().enumerate() {
-            by_path.insert((endpoint.method, endpoint.path), index);
+            let (paths, path) = match endpoint.path.split_once(':') {
+                Some((prefix, _name)) => (&mut by_prefix, prefix),
+                None => (&mut by_path, endpoint.path),
+            };
+            paths.insert((endpoint.method, path), index);
         }
         let (base_path, skip_trailing_slashes) = (config.base_path.clone(), config.skip_trailing_slashes);
-        Ok(Self { base_path, endpoints, by_path, moved, skip_trailing_slashes })
+        Ok(Self { base_path, endpoints, by_path, by_prefix, moved, skip_trailing_slashes })
     }
 
     /// The endpoint of a raw, undecoded request path.
@@ -62,8 +70,15 @@ impl Router {
     pub fn find(&self, method: Method, raw_path: &str) -> Option<&Endpoint> {
         let path = raw_path.strip_prefix(self.base_path.as_str())?;
         let path = if self.skip_trailing_slashes { path.strip_suffix('/').unwrap_or(path) } else { path };
-        let index = self.by_path.get(&(method, self.own_path(path)?))?;
-        self.endpoints.get(*index)
+        self.endpoints.get(self.index(method, self.own_path(path)?)?)
+    }
+
+    fn index(&self, method: Method, path: &str) -> Option<usize> {
+        if let Some(index) = self.by_path.get(&(method, path)) {
+            return Some(*index);
+        }
+        let (prefix, segment) = path.split_at_checked(path.rfind('/')? + 1)?;
+        self.by_prefix.get(&(method, prefix)).filter(|_| !segment.is_empty()).copied()
     }
 
     /// The path that a feature knows for the one that a request uses.
@@ -84,9 +99,8 @@ impl Router {
     #[must_use]
     pub fn known_path(&self, path: &str) -> Option<&'static str> {
         let path = self.own_path(path)?;
-        let index =
-            [Method::Get, Method::Post].iter().find_map(|method| self.by_path.get(&(*method, path)))?;
-        self.endpoints.get(*index).map(|endpoint| endpoint.path)
+        let index = [Method::Get, Method::Post].iter().find_map(|method| self.index(*method, path))?;
+        self.endpoints.get(index).map(|endpoint| endpoint.path)
     }
 
     /// Every endpoint, in the features' order.
@@ -94,4 +108,11 @@ impl Router {
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
+}
+
+/// The value of the parameter at the end of a raw path: one segment, percent-decoded once.
+pub(crate) fn parameter(raw_path: &str) -> String {
+    let path = raw_path.strip_suffix('/').unwrap_or(raw_path);
+    let segment = path.rsplit('/').next().unwrap_or_default();
+    decode_uri_component(segment).unwrap_or_else(|| segment.to_owned())
 }

@@ -1,7 +1,7 @@
 //! `emailAndPassword`.
 
 use super::reader::Reader;
-use super::size;
+use super::{seconds, size};
 use crate::crypto::password::{Algorithm as PasswordAlgorithm, PasswordConfig};
 
 /// Sign-up and sign-in with e-mail and password.
@@ -13,6 +13,14 @@ pub struct EmailAndPasswordConfig {
     pub disable_sign_up: bool,
     /// Sign-up also signs in.
     pub auto_sign_in: bool,
+    /// Only proven addresses sign in.
+    pub require_email_verification: bool,
+    /// Passwords may be reset by mail.
+    pub send_reset_password: bool,
+    /// Lifetime of a reset link in seconds.
+    pub reset_token_expires_in: i64,
+    /// A reset ends every session.
+    pub revoke_sessions_on_reset: bool,
     /// In UTF-16 code units.
     pub min_password_length: usize,
     /// In UTF-16 code units.
@@ -23,7 +31,15 @@ pub struct EmailAndPasswordConfig {
     pub password: PasswordConfig,
 }
 
-pub(super) fn read(r: &mut Reader) -> EmailAndPasswordConfig {
+impl EmailAndPasswordConfig {
+    /// Whether sign-up answers the same for a taken address as for a free one.
+    #[must_use]
+    pub fn hides_taken_addresses(&self) -> bool {
+        self.require_email_verification || !self.auto_sign_in
+    }
+}
+
+pub(super) fn read(r: &mut Reader, upstream_exact: bool) -> EmailAndPasswordConfig {
     let defaults = PasswordConfig::default();
     let word: PasswordWord = r.choice("emailAndPassword.password.algorithm", PasswordWord::Argon2id);
     let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
@@ -36,6 +52,13 @@ pub(super) fn read(r: &mut Reader) -> EmailAndPasswordConfig {
         enabled: r.boolean("emailAndPassword.enabled", true),
         disable_sign_up: r.boolean("emailAndPassword.disableSignUp", false),
         auto_sign_in: r.boolean("emailAndPassword.autoSignIn", true),
+        require_email_verification: r.boolean("emailAndPassword.requireEmailVerification", false),
+        send_reset_password: r.boolean("emailAndPassword.sendResetPassword", true),
+        reset_token_expires_in: seconds(
+            r.seconds("emailAndPassword.resetPasswordTokenExpiresIn", 3600).max(1),
+        ),
+        revoke_sessions_on_reset: r
+            .boolean("emailAndPassword.revokeSessionsOnPasswordReset", !upstream_exact),
         min_password_length: size(r.integer("emailAndPassword.minPasswordLength", 8, 1..=1024)),
         max_password_length: size(r.integer("emailAndPassword.maxPasswordLength", 128, 1..=1024)),
         rehash_on_sign_in: r.boolean("emailAndPassword.password.rehashOnSignIn", false),

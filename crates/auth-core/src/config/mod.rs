@@ -8,6 +8,7 @@ mod docs;
 mod email_and_password;
 mod error_url;
 mod fields;
+mod flows;
 mod jwt;
 mod mail;
 mod origin;
@@ -30,6 +31,7 @@ pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
+pub use flows::{ChangeEmailConfig, DeleteUserConfig, EmailVerificationConfig, VerificationConfig};
 pub use jwt::{JwtConfig, MovedPath, PayloadConfig};
 pub use mail::MailConfig;
 pub use origin::{Checks, ChecksConfig};
@@ -64,6 +66,16 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Sign-up and sign-in with e-mail and password.
     pub email_and_password: EmailAndPasswordConfig,
+    /// Proving addresses.
+    pub email_verification: EmailVerificationConfig,
+    /// Changing the address.
+    pub change_email: ChangeEmailConfig,
+    /// Deleting accounts.
+    pub delete_user: DeleteUserConfig,
+    /// One-time values.
+    pub verification: VerificationConfig,
+    /// The last way to sign in may be removed.
+    pub allow_unlinking_all: bool,
     /// Sessions.
     pub session: SessionConfig,
     /// Fields of users and sessions that the operator declared.
@@ -113,6 +125,7 @@ impl Config {
         let base_url = origin::base_url(&mut r, production, server.port);
         let upstream_exact = r.boolean("advanced.upstreamExact", false);
         let plugins = plugins(&mut r);
+        let email_and_password = email_and_password::read(&mut r, upstream_exact);
         let config = Self {
             production,
             base_path: origin::base_path(&mut r, &base_url),
@@ -122,7 +135,15 @@ impl Config {
             plugins,
             server,
             database: server::database(&mut r),
-            email_and_password: email_and_password::read(&mut r),
+            email_verification: flows::email_verification(
+                &mut r,
+                email_and_password.require_email_verification,
+            ),
+            change_email: flows::change_email(&mut r),
+            delete_user: flows::delete_user(&mut r),
+            verification: flows::verification(&mut r),
+            allow_unlinking_all: r.boolean("account.accountLinking.allowUnlinkingAll", false),
+            email_and_password,
             session: session::session(&mut r, plugins),
             fields: fields::read(&mut r),
             cookies: cookies::read(&mut r, &base_url),

@@ -1,6 +1,7 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
 mod fields;
+mod flows;
 mod jwt;
 mod limits;
 mod session;
@@ -76,12 +77,13 @@ pub const SETTINGS: &[Setting] =
     &join::<
         {
             GENERAL.len()
+                + flows::SETTINGS.len()
                 + limits::SETTINGS.len()
                 + session::SETTINGS.len()
                 + fields::SETTINGS.len()
                 + jwt::SETTINGS.len()
         },
-    >(&[GENERAL, limits::SETTINGS, session::SETTINGS, fields::SETTINGS, jwt::SETTINGS]);
+    >(&[GENERAL, flows::SETTINGS, limits::SETTINGS, session::SETTINGS, fields::SETTINGS, jwt::SETTINGS]);
 
 /// One list of several; fewer or more than `N` settings do not compile.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is an error")]
@@ -243,6 +245,34 @@ const GENERAL: &[Setting] = &[
         Boolean,
         "false",
         "Refuse new accounts; existing ones sign in.",
+    ),
+    setting(
+        "emailAndPassword.requireEmailVerification",
+        None,
+        Boolean,
+        "false",
+        "Only proven addresses sign in; sign-up does not, and does not tell a taken address from a free one.",
+    ),
+    setting(
+        "emailAndPassword.sendResetPassword",
+        None,
+        Boolean,
+        "true",
+        "Passwords can be reset by mail, if mail can be sent.",
+    ),
+    setting(
+        "emailAndPassword.resetPasswordTokenExpiresIn",
+        None,
+        Seconds,
+        "1h",
+        "Lifetime of a link that resets a password.",
+    ),
+    setting(
+        "emailAndPassword.revokeSessionsOnPasswordReset",
+        None,
+        Boolean,
+        "true",
+        "A reset ends every session of the user. (Upstream's default is false.)",
     ),
     setting(
         "emailAndPassword.autoSignIn",

@@ -54,6 +54,16 @@ impl CookieSigner {
         let is_by = |key| bool::from(self::signature(key, value).as_bytes().ct_eq(signature.as_bytes()));
         (is_by(&self.key) || self.older.iter().any(is_by)).then_some(value)
     }
+
+    /// HMAC-SHA256 of `text` under the key, for signatures in another dress (JWS `HS256`).
+    pub(crate) fn mac(&self, text: &str) -> [u8; 32] {
+        self.key.mac(text.as_bytes())
+    }
+
+    /// The MACs of `text` that are good: under the key, and under the older ones.
+    pub(crate) fn good_macs(&self, text: &str) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.key).chain(&self.older).map(move |key| key.mac(text.as_bytes()))
+    }
 }
 
 fn signature(key: &MacKey, value: &str) -> String {

@@ -2,8 +2,11 @@
 
 pub mod account;
 pub mod bearer;
+pub mod delete_user;
 pub mod email_password;
+pub mod email_verification;
 pub mod jwt;
+pub mod password_reset;
 pub mod session;
 pub mod system;
 pub mod user;
@@ -19,8 +22,11 @@ pub fn enabled(config: &Config) -> Vec<Feature> {
     let mut features = vec![
         system::feature(),
         email_password::feature(),
+        email_verification::feature(),
+        password_reset::feature(),
         session::feature(),
         user::feature(),
+        delete_user::feature(),
         account::feature(),
     ];
     if config.plugins.bearer {
@@ -38,8 +44,11 @@ pub fn error_codes() -> Vec<ErrorCode> {
     let features = [
         system::feature(),
         email_password::feature(),
+        email_verification::feature(),
+        password_reset::feature(),
         session::feature(),
         user::feature(),
+        delete_user::feature(),
         account::feature(),
         bearer::feature(),
         jwt::feature(),

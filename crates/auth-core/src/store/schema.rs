@@ -76,6 +76,23 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::Text;
+    use crate::store::types::Instant;
+
+    verification (id) {
+        id -> Text,
+        identifier -> Text,
+        value -> Text,
+        #[sql_name = "expiresAt"]
+        expires_at -> Instant,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "updatedAt"]
+        updated_at -> Instant,
+    }
+}
+
+table! {
     use diesel::sql_types::{Nullable, Text};
     use crate::store::types::Instant;
 

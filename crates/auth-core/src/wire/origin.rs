@@ -104,6 +104,31 @@ impl RedirectTarget {
         &self.0
     }
 
+    /// As [`to_location`](Self::to_location), with one more parameter in the query.
+    #[must_use]
+    pub fn to_location_with(&self, name: &'static str, value: &str) -> String {
+        let location = self.to_location();
+        let (target, fragment) = match location.split_once('#') {
+            Some((target, fragment)) => (target, Some(fragment)),
+            None => (location.as_str(), None),
+        };
+        let separator = if target.contains('?') { '&' } else { '?' };
+        let value = encode_uri_component(value);
+        let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
+        format!("{target}{separator}{name}={value}{fragment}")
+    }
+
+    /// The whole URL of the target, seen from `base`, with a parameter of the query set to `value`. Nothing
+    /// when it cannot be read, which only an unchecked target can be.
+    #[must_use]
+    pub fn absolute_with(&self, base: &str, name: &'static str, value: &str) -> Option<String> {
+        let mut url = Url::parse(base).ok()?.join(&self.0).ok()?;
+        let others: Vec<(String, String)> =
+            url.query_pairs().filter(|(key, _)| key != name).map(|(k, v)| (k.into(), v.into())).collect();
+        url.query_pairs_mut().clear().extend_pairs(others).append_pair(name, value);
+        Some(url.into())
+    }
+
     /// The target as a `Location` header can carry it: as written, with everything outside ASCII
     /// percent-encoded.
     #[must_use]

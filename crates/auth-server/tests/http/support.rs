@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use actix_web::body::to_bytes;
 use actix_web::{App, HttpServer, test};
+use auth_core::mail::Message;
 use auth_core::testing::{TestApp, TestDatabase, TestRequest, TestResponse, get};
 use auth_server::mount::routes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
+use url::Url;
 
 type Send = dyn Fn(TestRequest) -> LocalBoxFuture<'static, TestResponse>;
 
@@ -149,4 +151,32 @@ pub(crate) fn assert_refused(response: &TestResponse, status: u16, code: &str, m
 #[track_caller]
 pub(crate) fn assert_invalid(response: &TestResponse, message: &str) {
     assert_refused(response, 400, "VALIDATION_ERROR", message, "AUTH-0002");
+}
+
+/// Opens a mail's link, as a browser without cookies.
+#[track_caller]
+pub(crate) fn open(mail: &Message) -> TestRequest {
+    let path = mail.link.url().strip_prefix("http://localhost:3000");
+    TestRequest::exactly("GET", path.unwrap_or_else(|| panic!("{} leads elsewhere", mail.link.url())))
+}
+
+/// A member of the query of an absolute or relative URL; empty when it is not there.
+pub(crate) fn member(url: &str, name: &str) -> String {
+    let url = Url::parse("http://relative.invalid").unwrap().join(url).unwrap();
+    let found = url.query_pairs().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+/// The token in a mail's link: in the query, or as the last segment of the path.
+pub(crate) fn token(mail: &Message) -> String {
+    let (url, token) = (mail.link.url(), member(mail.link.url(), "token"));
+    let last = url.split('?').next().and_then(|path| path.rsplit('/').next());
+    if token.is_empty() { last.unwrap().to_owned() } else { token }
+}
+
+/// Checks a redirect.
+#[track_caller]
+pub(crate) fn assert_redirected(response: &TestResponse, location: &str) {
+    assert_eq!((response.status, response.header("location")), (302, Some(location)), "{}", response.text());
+    assert_eq!((response.header("content-type"), response.text()), (Some("application/json"), ""));
 }

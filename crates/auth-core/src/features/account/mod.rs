@@ -1,16 +1,20 @@
 //! Accounts: how a user can sign in. The credential account holds the password's hash.
 
+pub mod codes;
+pub mod password;
 mod store;
 
-use auth_jose::Timestamp;
+use auth_jose::{Entropy, Timestamp};
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::access::SignedIn;
+use crate::access::{Fresh, SignedIn};
 use crate::error::Result;
 use crate::feature::Feature;
-use crate::features::user::User;
+use crate::features::user::{Done, User};
 use crate::id::Id;
+use crate::input::{Fields, Input};
 use crate::reply::Reply;
 use crate::store::schema::account;
 use crate::store::types::At;
@@ -32,6 +36,21 @@ pub(crate) struct NewAccount {
     pub(crate) password: Option<String>,
     pub(crate) created_at: At,
     pub(crate) updated_at: At,
+}
+
+impl NewAccount {
+    /// The credential account of a user: upstream finds it by the user's id as account id.
+    pub(crate) fn credential(entropy: &dyn Entropy, owner: &Id<User>, hash: String, now: At) -> Self {
+        Self {
+            id: Id::random(entropy),
+            account_id: owner.as_str().to_owned(),
+            provider_id: CREDENTIAL,
+            user_id: owner.clone(),
+            password: Some(hash),
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// A row of the `account` table without its secrets.
@@ -75,14 +94,53 @@ impl From<Account> for AccountView {
     }
 }
 
-/// The feature's endpoints.
+/// The feature's endpoints and errors.
 #[must_use]
 pub fn feature() -> Feature {
-    Feature::new("account").get("/list-accounts", list_accounts)
+    Feature::new("account")
+        .get("/list-accounts", list_accounts)
+        .post("/unlink-account", unlink_account)
+        .codes(codes::ALL)
 }
 
 /// The caller's accounts.
 async fn list_accounts(cx: SignedIn, _input: ()) -> Result<Reply<Vec<AccountView>>> {
     let rows = cx.app.store.db().await?.list_accounts(&cx.user.id).await?;
     Ok(Reply::ok(rows.into_iter().map(AccountView::from).collect()))
+}
+
+/// What `/unlink-account` takes: an account's own id, as `/list-accounts` shows it.
+struct UnlinkAccount {
+    account_id: String,
+}
+
+impl Input for UnlinkAccount {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut body = fields.object()?;
+        Some(Self { account_id: body.string("accountId")?.to_owned() })
+    }
+
+    fn sample() -> Value {
+        serde_json::json!({ "accountId": "0123456789abcdefghijklmnopqrstuv" })
+    }
+}
+
+/// Removes one of the caller's ways to sign in, but not the last.
+async fn unlink_account(cx: Fresh, input: UnlinkAccount) -> Result<Reply<Done>> {
+    let mut tx = cx.app.store.begin().await?;
+    // Two removals at once must not both find the other account still there.
+    tx.lock_user(&cx.user.id).await?;
+    let accounts = tx.list_accounts(&cx.user.id).await?;
+    let refusal = if accounts.len() == 1 && !cx.app.config.allow_unlinking_all {
+        codes::FAILED_TO_UNLINK_LAST_ACCOUNT
+    } else if let Some(account) = accounts.iter().find(|account| account.id.as_str() == input.account_id) {
+        tx.delete_account(&cx.user.id, &account.id).await?;
+        tx.commit().await?;
+        tracing::info!(user = %cx.user.id, provider = account.provider_id, "account unlinked");
+        return Ok(Reply::ok(Done { status: true }));
+    } else {
+        codes::ACCOUNT_NOT_FOUND
+    };
+    tx.rollback().await?;
+    Err(refusal.bad_request())
 }

@@ -102,4 +102,26 @@ impl Db {
         let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
         Ok(changed > 0)
     }
+
+    /// Replaces the hash of a user's credential account, whatever it was. False: there is no such account.
+    pub(crate) async fn update_password(&mut self, owner: &Id<User>, new: &str, now: At) -> Result<bool> {
+        let row = account::table.filter(account::user_id.eq(owner).and(account::provider_id.eq(CREDENTIAL)));
+        let set = (account::password.eq(new), account::updated_at.eq(now));
+        let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
+        Ok(changed > 0)
+    }
+
+    /// Removes one account of a user.
+    pub(crate) async fn delete_account(&mut self, owner: &Id<User>, id: &Id<Account>) -> Result<()> {
+        let row = account::table.filter(account::id.eq(id).and(account::user_id.eq(owner)));
+        on!(self, |conn| diesel::delete(row).execute(conn).await?);
+        Ok(())
+    }
+
+    /// Removes every account of a user.
+    pub(crate) async fn delete_accounts(&mut self, owner: &Id<User>) -> Result<()> {
+        let rows = account::table.filter(account::user_id.eq(owner));
+        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
+        Ok(())
+    }
 }

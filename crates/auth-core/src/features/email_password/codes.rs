@@ -16,14 +16,6 @@ pub const INVALID_EMAIL: ErrorCode = ErrorCode::new("AUTH-0042", "INVALID_EMAIL"
 /// Unknown address or wrong password; the answer does not tell which.
 pub const INVALID_EMAIL_OR_PASSWORD: ErrorCode =
     ErrorCode::new("AUTH-0043", "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password");
-/// The current password is wrong.
-pub const INVALID_PASSWORD: ErrorCode = ErrorCode::new("AUTH-0044", "INVALID_PASSWORD", "Invalid password");
-/// Shorter than `emailAndPassword.minPasswordLength`.
-pub const PASSWORD_TOO_SHORT: ErrorCode =
-    ErrorCode::new("AUTH-0045", "PASSWORD_TOO_SHORT", "Password too short");
-/// Longer than `emailAndPassword.maxPasswordLength`.
-pub const PASSWORD_TOO_LONG: ErrorCode =
-    ErrorCode::new("AUTH-0046", "PASSWORD_TOO_LONG", "Password too long");
 /// The address has an account already.
 pub const USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: ErrorCode = ErrorCode::new(
     "AUTH-0047",
@@ -33,9 +25,9 @@ pub const USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: ErrorCode = ErrorCode::new(
 /// Another request took the address at the same moment.
 pub const FAILED_TO_CREATE_USER: ErrorCode =
     ErrorCode::new("AUTH-0048", "FAILED_TO_CREATE_USER", "Failed to create user");
-/// The user has no password to change or verify.
-pub const CREDENTIAL_ACCOUNT_NOT_FOUND: ErrorCode =
-    ErrorCode::new("AUTH-0049", "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found");
+/// Only proven addresses sign in (`emailAndPassword.requireEmailVerification`), and this one is not.
+pub const EMAIL_NOT_VERIFIED: ErrorCode =
+    ErrorCode::new("AUTH-0107", "EMAIL_NOT_VERIFIED", "Email not verified");
 
 /// All of them.
 pub const ALL: &[ErrorCode] = &[
@@ -43,10 +35,7 @@ pub const ALL: &[ErrorCode] = &[
     EMAIL_PASSWORD_SIGN_UP_DISABLED,
     INVALID_EMAIL,
     INVALID_EMAIL_OR_PASSWORD,
-    INVALID_PASSWORD,
-    PASSWORD_TOO_SHORT,
-    PASSWORD_TOO_LONG,
     USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL,
     FAILED_TO_CREATE_USER,
-    CREDENTIAL_ACCOUNT_NOT_FOUND,
+    EMAIL_NOT_VERIFIED,
 ];

@@ -4,9 +4,10 @@ use auth_jose::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{NewPassword, check_known_password, codes};
 use crate::access::Sensitive;
 use crate::error::Result;
+use crate::features::account::codes;
+use crate::features::account::password::{NewPassword, check_known_password, verified_hash};
 use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::{Done, User};
 use crate::input::{Fields, Input};
@@ -49,7 +50,7 @@ pub(super) async fn change_password(cx: Sensitive, input: ChangePassword) -> Res
     let new_password = NewPassword::check(&cx.app, input.new_password)?;
     check_known_password(&cx.app, &input.current_password)?;
     let current_hash = verified_hash(&cx, input.current_password).await?;
-    let new_hash = cx.app.hasher.hash(new_password.0).await?;
+    let new_hash = new_password.hash(&cx.app).await?;
 
     let session = input.revoke_other_sessions.then(|| Session::new(&cx, &cx.user, Remember::AsBefore));
     let mut tx = cx.app.store.begin().await?;
@@ -98,20 +99,5 @@ pub(super) async fn verify_password(cx: Sensitive, input: VerifyPassword) -> Res
             Err(codes::INVALID_PASSWORD.bad_request())
         }
         Err(error) => Err(error),
-    }
-}
-
-/// The stored hash of the caller's password, if `password` is it.
-async fn verified_hash(cx: &Sensitive, password: Secret<String>) -> Result<String> {
-    let found = cx.app.store.db().await?.find_password(&cx.user.id).await?;
-    let Some(Some(hash)) = found else {
-        return Err(codes::CREDENTIAL_ACCOUNT_NOT_FOUND.bad_request());
-    };
-    let tried = cx.begin_try(&cx.user.email, Some(&cx.user.id)).await?;
-    if cx.app.hasher.verify(hash.clone(), password).await? {
-        cx.end_try(tried).await;
-        Ok(hash)
-    } else {
-        Err(codes::INVALID_PASSWORD.bad_request())
     }
 }

@@ -4,9 +4,10 @@ use auth_jose::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{check_known_password, codes};
+use super::codes;
 use crate::access::Public;
 use crate::error::Result;
+use crate::features::account::password::check_known_password;
 use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::User;
 use crate::input::{Fields, Input};
@@ -87,6 +88,16 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     cx.end_try(tried).await;
     if let Some((old, password)) = outdated {
         cx.app.rehash(&user.id, &old, password, cx.now).await;
+    }
+
+    if cx.app.config.email_and_password.require_email_verification && !user.email_verified {
+        let target = match &input.callback_url {
+            Some(Callback::To(target)) => Some(target),
+            Some(Callback::Empty) | None => None,
+        };
+        cx.app.hooks.after_unverified_sign_in(&cx, &user, target);
+        tracing::info!(user = %user.id, "sign-in refused: the address is not proven");
+        return Err(codes::EMAIL_NOT_VERIFIED.forbidden());
     }
 
     let remember = Remember::from_body(input.remember_me);

@@ -4,10 +4,11 @@ use auth_jose::Secret;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{NewPassword, codes};
+use super::codes;
 use crate::access::Public;
 use crate::error::{Error, Result};
-use crate::features::account::{CREDENTIAL, NewAccount};
+use crate::features::account::NewAccount;
+use crate::features::account::password::NewPassword;
 use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::User;
 use crate::fields::SentFields;
@@ -17,6 +18,7 @@ use crate::reply::Reply;
 use crate::store::StoreError;
 use crate::store::types::At;
 use crate::wire::email::EmailAddress;
+use crate::wire::origin::RedirectTarget;
 
 /// What `/sign-up/email` takes. Members that are not declared are dropped: nobody sets their own id or role.
 pub(super) struct SignUpEmail {
@@ -24,6 +26,7 @@ pub(super) struct SignUpEmail {
     email: EmailAddress,
     password: Secret<String>,
     image: Option<String>,
+    callback_url: Option<RedirectTarget>,
     remember_me: Option<bool>,
     fields: SentFields,
 }
@@ -36,13 +39,12 @@ impl Input for SignUpEmail {
         let (image, callback) = (body.optional_string("image"), body.optional_redirect("callbackURL"));
         let remember_me = body.optional_bool("rememberMe");
         let fields = body.user_fields();
-        // The target is used by the verification mail only; it is checked all the same.
-        callback?;
         Some(Self {
             name: name?.to_owned(),
             email: email?,
             password: password?,
             image: image?.map(str::to_owned),
+            callback_url: callback?,
             remember_me: remember_me?,
             fields,
         })
@@ -59,7 +61,8 @@ pub(super) struct SignedUp {
     user: User,
 }
 
-/// Makes a user with a password, and signs them in unless `autoSignIn` is off.
+/// Makes a user with a password, and signs them in unless `autoSignIn` is off or the address has to be proven
+/// first.
 pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Reply<SignedUp>> {
     let config = &cx.app.config.email_and_password;
     if !config.enabled || config.disable_sign_up {
@@ -68,10 +71,11 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
     let password = NewPassword::check(&cx.app, input.password)?;
     let extra = cx.app.config.fields.user.for_new_row(&input.fields)?;
     let is_taken = cx.app.store.db().await?.is_email_taken(&input.email).await?;
-    if is_taken && config.auto_sign_in {
+    let tells = !config.hides_taken_addresses();
+    if is_taken && tells {
         return Err(codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.unprocessable());
     }
-    let hash = cx.app.hasher.hash(password.0).await?;
+    let hash = password.hash(&cx.app).await?;
     let entropy = &*cx.app.entropy;
     let user = User {
         id: Id::random(entropy),
@@ -87,23 +91,15 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
         // The same answer, after the same work, as for a free address.
         return Ok(Reply::ok(SignedUp { token: None, user }));
     }
-    let account = NewAccount {
-        id: Id::random(entropy),
-        account_id: user.id.as_str().to_owned(),
-        provider_id: CREDENTIAL,
-        user_id: user.id.clone(),
-        password: Some(hash),
-        created_at: At(cx.now),
-        updated_at: At(cx.now),
-    };
+    let account = NewAccount::credential(entropy, &user.id, hash, At(cx.now));
     let remember = Remember::from_body(input.remember_me);
-    let session = config.auto_sign_in.then(|| Session::new(&cx, &user, remember));
+    let session = tells.then(|| Session::new(&cx, &user, remember));
 
     let mut tx = cx.app.store.begin().await?;
     if let Err(error) = tx.insert_user(&user).await {
         tx.rollback().await?;
         return match error {
-            StoreError::Duplicate(_) => taken_meanwhile(config.auto_sign_in, user),
+            StoreError::Duplicate(_) => taken_meanwhile(tells, user),
             other => Err(other.into()),
         };
     }
@@ -114,6 +110,7 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
     tx.commit().await?;
 
     tracing::info!(user = %user.id, "signed up");
+    cx.app.hooks.after_sign_up(&cx, &user, input.callback_url.as_ref());
     if let Some(session) = &session {
         cookies::set(&cx, session, &user, remember)?;
     }

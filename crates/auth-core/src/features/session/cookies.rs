@@ -31,7 +31,7 @@ pub(super) fn is_forgotten(call: &Call) -> bool {
 }
 
 /// Removes every session cookie.
-pub(super) fn delete_all(call: &Call) {
+pub(crate) fn delete_all(call: &Call) {
     let names = &call.app.cookies;
     call.out.cookie(names.session_token.delete());
     delete_cache(call);

@@ -121,6 +121,13 @@ impl Session {
         &self.token
     }
 
+    /// Whether it is young enough for what a stolen session must not do (`session.freshAge`).
+    pub(crate) fn is_fresh(&self, call: &Call) -> bool {
+        let fresh_age = call.app.config.session.fresh_age;
+        let age = call.now.millis() - self.created_at.0.millis();
+        fresh_age == 0 || age < fresh_age.saturating_mul(1000)
+    }
+
     /// When the session was made.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {

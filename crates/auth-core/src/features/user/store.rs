@@ -95,6 +95,24 @@ impl Db {
         Ok(found.is_some())
     }
 
+    /// The user of an address.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_user_by_email(
+        &mut self,
+        email: &EmailAddress,
+        fields: &DeclaredFields,
+    ) -> Result<Option<User>> {
+        let row = user::table.filter(user::email.eq(email.as_str()));
+        let mut found: Option<User> =
+            on!(self, |conn| row.select(User::as_select()).first(conn).await.optional()?);
+        if let Some(user) = &mut found {
+            self.read_user_fields(user, fields).await?;
+        }
+        Ok(found)
+    }
+
     /// The user of an id.
     pub(crate) async fn find_user(&mut self, id: &Id<User>, fields: &DeclaredFields) -> Result<Option<User>> {
         let mut found: Option<User> =
@@ -103,6 +121,46 @@ impl Db {
             self.read_user_fields(user, fields).await?;
         }
         Ok(found)
+    }
+
+    /// Inside a transaction: until its end nobody else changes this user or locks it. False: the user is
+    /// gone. A write that changes nothing, because that locks a row on every database; what is read after it
+    /// is what the holder before has committed.
+    pub(crate) async fn lock_user(&mut self, id: &Id<User>) -> Result<bool> {
+        let row = diesel::update(user::table.find(id)).set(user::email.eq(user::email));
+        let locked = on!(self, |conn| row.execute(conn).await?);
+        Ok(locked == 1)
+    }
+
+    /// Gives a user another address; a taken one is [`crate::store::StoreError::Duplicate`]. False: the
+    /// user is gone or has not the address `old` any more.
+    pub(crate) async fn replace_email(
+        &mut self,
+        id: &Id<User>,
+        old: &str,
+        new: &EmailAddress,
+        verified: bool,
+        now: At,
+    ) -> Result<bool> {
+        let row = user::table.filter(user::id.eq(id).and(user::email.eq(old)));
+        let set = (user::email.eq(new.as_str()), user::email_verified.eq(verified), user::updated_at.eq(now));
+        let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
+        Ok(changed == 1)
+    }
+
+    /// Marks a user's address as proven. False: the user is gone, has another address, or is proven already.
+    pub(crate) async fn verify_email(&mut self, id: &Id<User>, email: &str, now: At) -> Result<bool> {
+        let row = user::table
+            .filter(user::id.eq(id).and(user::email.eq(email)).and(user::email_verified.eq(false)));
+        let set = (user::email_verified.eq(true), user::updated_at.eq(now));
+        let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
+        Ok(changed == 1)
+    }
+
+    /// Removes a user. Sessions and accounts refer to the row: they go first. False: the user is gone.
+    pub(crate) async fn delete_user(&mut self, id: &Id<User>) -> Result<bool> {
+        let gone = on!(self, |conn| diesel::delete(user::table.find(id)).execute(conn).await?);
+        Ok(gone == 1)
     }
 
     /// Changes a user's row. False: the user is gone.
