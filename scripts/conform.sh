@@ -20,8 +20,10 @@ case $database in
   *) echo "conform.sh: CONFORM_DATABASE has to be postgres, sqlite or mysql, not $database" >&2; exit 2 ;;
 esac
 
-built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf-origin request-bodies update-user)
-whole=secure,jwt-rs256,jwt-es256,cookie-attrs,cookie-cache,cookie-cache-jwt,cookie-cache-jwks,defer-refresh,checks-off
+built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf request-bodies update-user
+  password verify-email change-email delete-user misc)
+whole=secure,jwt-rs256,jwt-es256,cookie-attrs,cookie-cache,cookie-cache-jwt,cookie-cache-jwks,defer-refresh,checks-off,direct,disabled
+whole+=,no-mailers,require-verification,rate-limit,rate-limit-db,fields,cors
 
 # A copy, since the runner's packages are installed beside it.
 work=${CARGO_TARGET_DIR:-target}/conform

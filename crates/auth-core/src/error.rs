@@ -117,6 +117,9 @@ pub enum Error {
     /// 404 with an empty body, as upstream answers what it does not route.
     #[error("no such route")]
     NoRoute,
+    /// 404 with a text, as upstream answers a path that the operator has switched off.
+    #[error("the path is switched off")]
+    Disabled,
     /// 503: something that will be available again soon is not now.
     #[error("{}", code.code)]
     Busy {
@@ -247,6 +250,10 @@ impl Error {
                 body(status.code(), code, message.as_deref().unwrap_or(code.message))
             }
             Self::NoRoute => Response::empty(404).header("X-Error-Id", codes::NO_ROUTE.id),
+            Self::Disabled => Response::empty(404)
+                .header("Content-Type", "text/plain;charset=UTF-8")
+                .header("X-Error-Id", codes::NO_ROUTE.id)
+                .body("Not Found"),
             Self::Busy { code, retry_after } => {
                 body(503, code, code.message).header("Retry-After", retry_after.as_secs().max(1).to_string())
             }

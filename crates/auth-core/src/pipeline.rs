@@ -27,6 +27,9 @@ pub async fn admit<'a>(app: &'a App, request: &Request) -> std::result::Result<&
     {
         return Err(answer);
     }
+    if app.router.is_disabled(&request.path) {
+        return Err(Error::Disabled.into_response());
+    }
     app.limit(request, app.clock.now()).await.map_err(Error::into_response)?;
     let method = match request.method.as_str() {
         "GET" => Method::Get,

@@ -17,6 +17,8 @@ pub struct Router {
     by_prefix: HashMap<(Method, &'static str), usize>,
     /// Where endpoints are served instead of their own path, which then finds nothing.
     moved: Vec<MovedPath>,
+    /// Paths that are switched off, without trailing slashes.
+    disabled: HashSet<String>,
     skip_trailing_slashes: bool,
 }
 
@@ -39,10 +41,9 @@ impl Router {
             let to = moved.iter().find(|it| it.own == endpoint.path);
             to.map_or_else(|| endpoint.path.to_owned(), |it| it.served.clone())
         };
-        let is_off = |endpoint: &Endpoint| {
-            config.disabled_paths.iter().any(|path| path.trim_end_matches('/') == served(endpoint))
-        };
-        endpoints.retain(|endpoint| !is_off(endpoint));
+        let disabled: HashSet<String> =
+            config.disabled_paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
+        endpoints.retain(|endpoint| !disabled.contains(&served(endpoint)));
         for endpoint in &mut endpoints {
             endpoint.checks = config.checks.at(&served(endpoint));
         }
@@ -62,7 +63,7 @@ impl Router {
             paths.insert((endpoint.method, path), index);
         }
         let (base_path, skip_trailing_slashes) = (config.base_path.clone(), config.skip_trailing_slashes);
-        Ok(Self { base_path, endpoints, by_path, by_prefix, moved, skip_trailing_slashes })
+        Ok(Self { base_path, endpoints, by_path, by_prefix, moved, disabled, skip_trailing_slashes })
     }
 
     /// The endpoint of a raw, undecoded request path.
@@ -93,6 +94,13 @@ impl Router {
     #[must_use]
     pub fn below_base<'p>(&self, raw_path: &'p str) -> &'p str {
         raw_path.strip_prefix(self.base_path.as_str()).unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// Whether the operator has switched a raw path off, with or without trailing slashes.
+    #[must_use]
+    pub fn is_disabled(&self, raw_path: &str) -> bool {
+        let path = self.below_base(raw_path);
+        !path.is_empty() && self.disabled.contains(path)
     }
 
     /// The path of the endpoint, of whatever method, that `path` below the base path leads to.

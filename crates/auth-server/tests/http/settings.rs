@@ -48,6 +48,12 @@ async fn disabled_paths_are_not_served(database: TestDatabase) {
     assert_eq!(response.status, 404);
     assert_eq!(response.header("x-error-id"), Some("AUTH-0001"));
     assert_eq!(server.call(get("/token")).await.status, 404);
+    for path in ["/sign-up/email", "/sign-up/email//", "/token", "/token/"] {
+        let response = server.call(get(path)).await;
+        assert_eq!((response.status, response.text()), (404, "Not Found"), "{path}");
+        assert_eq!(response.header("content-type"), Some("text/plain;charset=UTF-8"), "{path}");
+    }
+    assert_eq!(server.call(get("/token/x")).await.text(), "");
     assert_eq!(server.call(post("/sign-in/email", json!({}))).await.status, 400);
     assert_eq!(server.database.count("user").await, 0);
 }

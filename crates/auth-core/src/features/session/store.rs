@@ -172,15 +172,12 @@ impl Db {
         address: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let found = diesel::select(diesel::dsl::exists(
-            session::table.filter(
-                session::user_id
-                    .eq(owner)
-                    .and(session::expires_at.gt(At(now)))
-                    .and(session::ip_address.eq(address)),
-            ),
-        ));
-        Ok(on!(self, |conn| found.get_result(conn).await?))
+        let rows = session::table
+            .filter(session::user_id.eq(owner).and(session::ip_address.eq(address)))
+            .select(session::expires_at);
+        let ends: Vec<At> = on!(self, |conn| rows.load(conn).await?);
+        // Dates are compared here: SQLite would compare texts, and other programs write other forms.
+        Ok(ends.iter().any(|end| end.0 > now))
     }
 
     /// Ends the session of a token.
