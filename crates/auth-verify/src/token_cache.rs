@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use auth_jose::{Timestamp, Verified};
-use quick_cache::sync::Cache;
+use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::timeline::Moment;
@@ -81,7 +81,7 @@ pub(crate) enum Known<C> {
 impl TokenCache {
     /// A cache of so many tokens; none with 0.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self((capacity > 0).then(|| Cache::new(capacity)))
+        Self((capacity > 0).then(|| Cache::new(capacity as u64)))
     }
 
     /// The key under which `token` is kept, if it is one to keep.
@@ -100,11 +100,11 @@ impl TokenCache {
         let Some(cache) = &self.0 else { return Known::Nothing };
         let Some(Entry { verified, validity }) = cache.get(key) else { return Known::Nothing };
         if now.tick >= validity.dies_at {
-            cache.remove(key);
+            cache.invalidate(key);
             return Known::Expired;
         }
         if validity.epoch != epoch {
-            cache.remove(key);
+            cache.invalidate(key);
             return Known::Nothing;
         }
         if now.wall < validity.valid_from {
@@ -130,11 +130,15 @@ impl TokenCache {
 
     pub(crate) fn remove(&self, key: &Key) {
         if let Some(cache) = &self.0 {
-            cache.remove(key);
+            cache.invalidate(key);
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, Cache::len)
+    /// How many tokens are kept. The cache counts when it has time; here it is made to.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.as_ref().map_or(0, |cache| {
+            cache.run_pending_tasks();
+            cache.entry_count()
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_jose::verify::claimed_kid;
 use auth_jose::{JwkSet, Policy, Timestamp, VerifyError, verify};
-use quick_cache::sync::Cache;
+use moka::sync::Cache;
 use serde::de::DeserializeOwned;
 
 use crate::revocation::Revocations;
@@ -27,7 +27,7 @@ struct Inner {
     expired: Cache<TokenDigest, ()>,
 }
 
-const EXPIRED_REMEMBERED: usize = 10_000;
+const EXPIRED_REMEMBERED: u64 = 10_000;
 
 /// What can be said without waiting.
 enum AtOnce<C> {
@@ -110,7 +110,7 @@ impl Verifier {
         Metrics {
             keys: count(self.0.source.key_count()),
             stale_seconds: self.0.source.stale_seconds(),
-            cached_tokens: count(self.0.tokens.len()),
+            cached_tokens: self.0.tokens.len(),
             ..self.0.source.counters().read()
         }
     }
@@ -188,7 +188,7 @@ impl Inner {
         let outcome = verify::<C>(&self.policy, &set.keys, now.wall, token);
         match &outcome {
             Ok(verified) => {
-                if self.timeline.was_set_back() && self.expired.get(&digest(token)).is_some() {
+                if self.timeline.was_set_back() && self.expired.contains_key(&digest(token)) {
                     return Err(VerifyError::Expired);
                 }
                 if self.revocations.concern(verified, now.tick) {
