@@ -221,6 +221,22 @@ fn adopt_refuses_hashes_and_keys_that_it_cannot_read() {
 }
 
 #[test]
+fn adopt_check_leaves_the_file_as_it_is() {
+    use diesel::Connection;
+    use diesel::connection::SimpleConnection;
+    let folder = TempDir::new().unwrap();
+    assert!(auth_server(folder.path()).arg("migrate").status().unwrap().success());
+    let file = folder.path().join("auth.db");
+    let mut conn = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    conn.batch_execute("PRAGMA journal_mode=DELETE").unwrap();
+    drop(conn);
+    let before = std::fs::read(&file).unwrap();
+    let output = auth_server(folder.path()).args(["adopt", "--check"]).output().unwrap();
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
+}
+
+#[test]
 fn a_port_in_use_is_a_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -14,6 +14,7 @@ use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Code;
 use lettre::transport::smtp::{Error as SmtpError, authentication::Credentials};
 use lettre::{Address, Message as Mail};
 
@@ -191,12 +192,19 @@ fn failure(error: &SmtpError) -> Failure {
         Some(status) => {
             let detail = error.source().and_then(|source| enhanced_status(&source.to_string()));
             let answer = format!("the mail server answered {status}{}", detail.unwrap_or_default());
-            if error.is_permanent() { Failure::Permanent(answer) } else { Failure::Transient(answer) }
+            let is_final = error.is_permanent() && !is_about_us(status);
+            if is_final { Failure::Permanent(answer) } else { Failure::Transient(answer) }
         }
         None if error.is_response() => Failure::Transient("the mail server does not speak SMTP".to_owned()),
         // What is left is ours or the system's words.
         None => Failure::Transient(error.to_string()),
     }
+}
+
+/// Whether a refusal is of our name and password (RFC 4954, section 6), not of this mail: the operator can mend it,
+/// and no mail has to be lost until then.
+fn is_about_us(status: Code) -> bool {
+    matches!(u16::from(status), 530 | 534 | 535 | 538)
 }
 
 /// The enhanced status code (RFC 3463) at the beginning of an answer: ` 5.1.1`.

@@ -6,16 +6,16 @@ use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 
 #[cfg(feature = "sqlite")]
-use super::dialect::{SQLITE_SETUP, SqliteConn};
+use super::dialect::SqliteConn;
 use super::tls;
 use crate::config::ServerUrl;
 #[cfg(feature = "mysql")]
 use crate::config::{Tls, TlsMode};
 
 #[cfg(feature = "sqlite")]
-pub(super) async fn sqlite(path: &str) -> ConnectionResult<SqliteConn> {
+pub(super) async fn sqlite(path: &str, setup: &str) -> ConnectionResult<SqliteConn> {
     let mut conn = SqliteConn::establish(path).await?;
-    conn.batch_execute(SQLITE_SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 

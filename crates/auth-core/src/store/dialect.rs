@@ -52,6 +52,10 @@ impl diesel_async::sync_connection_wrapper::SpawnBlocking for Inline {
 pub(super) const SQLITE_SETUP: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; \
      PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
 
+/// Settings of a connection that only looks.
+#[cfg(feature = "sqlite")]
+pub(super) const SQLITE_READ_ONLY: &str = "PRAGMA busy_timeout=5000; PRAGMA query_only=ON;";
+
 /// Whether a database's error text says that it cannot serve now: shutting down, starting, disk full, or a
 /// transaction that has to be tried again.
 pub(super) fn is_unavailable(message: &str) -> bool {

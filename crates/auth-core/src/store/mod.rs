@@ -25,7 +25,7 @@ use diesel_async::pooled_connection::{
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
 #[cfg(feature = "sqlite")]
-use dialect::SqliteConn;
+use dialect::{SQLITE_READ_ONLY, SQLITE_SETUP, SqliteConn};
 
 /// Why a query or a checkout failed.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +147,7 @@ impl Store {
             #[cfg(feature = "sqlite")]
             DatabaseUrl::Sqlite(path) => {
                 let mut manager = manager_config::<SqliteConn>();
-                manager.custom_setup = Box::new(|url| Box::pin(connect::sqlite(url)));
+                manager.custom_setup = Box::new(|url| Box::pin(connect::sqlite(url, SQLITE_SETUP)));
                 Self::Sqlite(pool(config, size, path.to_string_lossy().as_ref(), manager))
             }
             #[cfg(feature = "postgres")]
@@ -172,6 +172,21 @@ impl Store {
                 });
                 Self::Mysql(pool(config, size, server.expose(), manager))
             }
+        }
+    }
+
+    /// One connection that only reads. An SQLite file stays as it is, its journal mode too.
+    #[must_use]
+    pub fn open_to_examine(config: &DatabaseConfig) -> Self {
+        match &config.url {
+            #[cfg(feature = "sqlite")]
+            DatabaseUrl::Sqlite(path) => {
+                let mut manager = manager_config::<SqliteConn>();
+                manager.custom_setup = Box::new(|url| Box::pin(connect::sqlite(url, SQLITE_READ_ONLY)));
+                Self::Sqlite(pool(config, 1, path.to_string_lossy().as_ref(), manager))
+            }
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => Self::open(config, 1),
         }
     }
 

@@ -211,3 +211,21 @@ fn signs_in_before_it_hands_mail_over() {
     assert_eq!(heard.commands[1], "AUTH PLAIN AHVzZXJAZXhhbXBsZS5jb20AcDp3");
     sender.reaches(counts(1, 0, 0, 0));
 }
+
+#[test]
+fn a_wrong_password_of_ours_loses_no_mail_until_it_is_mended() {
+    for answer in ["530 5.7.0 sign in first", "534 too weak", "535 5.7.8 wrong", "538 encrypt first"] {
+        let refuses = Act::Answer("AUTH", answer);
+        let peer = Peer::new(&[refuses, refuses, Act::Accept]);
+        let sender = Sender::with(json!({ "smtpURL": format!("smtp://user:wrong@localhost:{}", peer.port) }));
+        sender.send();
+        assert!(peer.next().mail.is_none(), "{answer}");
+        sender.reaches(counts(0, 1, 0, 0));
+        sender.clock.advance(5);
+        peer.next();
+        sender.reaches(counts(0, 2, 0, 0));
+        sender.clock.advance(20);
+        assert!(peer.next().mail.is_some(), "{answer}");
+        sender.reaches(counts(1, 2, 0, 0));
+    }
+}

@@ -58,7 +58,7 @@ pub(crate) async fn complete(config: &Config, mode: Mode) -> Result<Vec<Pending>
 /// What only the rows tell: hashes that nobody here can verify, and keys of another secret.
 async fn examine_rows(config: &Config, findings: &Findings) -> Result<Vec<String>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", config.database.url);
-    let store = Store::open(&config.database, 1);
+    let store = Store::open_to_examine(&config.database);
     let mut reasons = store.examine_rows(findings).await.map_err(|error| failed(&error))?;
     // Without a configured secret, development makes one of its own, which opens nothing.
     if config.secrets.is_none() || !findings.refused.is_empty() || findings.missing_tables.contains(&"jwks") {
@@ -79,7 +79,7 @@ async fn examine_rows(config: &Config, findings: &Findings) -> Result<Vec<String
 }
 
 async fn examine(config: &Config) -> Result<Findings, String> {
-    let store = Store::open(&config.database, 1);
+    let store = Store::open_to_examine(&config.database);
     store.examine(&config.fields.columns()).await.map_err(|error| format!("{}: {error}", config.database.url))
 }
 

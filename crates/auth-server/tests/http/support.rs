@@ -1,15 +1,16 @@
 //! The server behind actix: in this thread, or on a socket.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::body::to_bytes;
-use actix_web::{App, HttpServer, test};
+use actix_web::{App, test};
 use auth_core::mail::Message;
 use auth_core::testing::{TestApp, TestDatabase, TestRequest, TestResponse, get};
+use auth_server::listener::{Bounds, serve};
 use auth_server::mount::routes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -79,11 +80,10 @@ impl Server {
     /// Listens on a free port of the loopback interface until the test ends.
     pub(crate) fn listen(&self) -> SocketAddr {
         let app = self.test.app.clone();
-        let server = HttpServer::new(move || App::new().configure(routes(app.clone())));
-        let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-        let address = server.addrs()[0];
-        actix_web::rt::spawn(server.run());
-        address
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listening = serve(socket, Bounds::default(), move || app.clone()).unwrap();
+        actix_web::rt::spawn(listening.server);
+        listening.address
     }
 }
 
