@@ -8,11 +8,12 @@ use auth_jose::Timestamp;
 use bytes::Bytes;
 
 use crate::app::App;
-use crate::config::Checks;
+use crate::config::{BaseUrl, Checks};
+use crate::mail::MailLink;
 use crate::reply::Outgoing;
 use crate::wire::client_ip::{ClientAddress, ClientIpRules};
 use crate::wire::cookie;
-use crate::wire::names::Cookie;
+use crate::wire::names::{Cookie, CookieNames};
 use crate::wire::query::Query;
 
 /// The methods that endpoints have. Everything else is 404, as upstream answers it.
@@ -116,8 +117,32 @@ impl Call {
             session_token: None,
             request: Arc::new(request),
         };
-        call.session_token = call.signed_cookie(&call.app.cookies.session_token);
+        call.session_token = call.signed_cookie(&call.cookies().session_token);
         call
+    }
+
+    /// The public URL of the server, as this request reached it: what links, redirects and issuers begin with.
+    #[must_use]
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.app.config.base_url
+    }
+
+    /// The public address of an endpoint: `path` is as its feature has it, such as `/callback/google`.
+    #[must_use]
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}{}{path}", self.base_url().origin(), self.app.config.base_path)
+    }
+
+    /// The address of an endpoint for a mail.
+    #[must_use]
+    pub fn mail_link(&self, path: &'static str) -> MailLink {
+        MailLink::new(self.base_url(), &self.app.config.base_path, path)
+    }
+
+    /// Names and attributes of our cookies, as they are under [`base_url`](Self::base_url).
+    #[must_use]
+    pub fn cookies(&self) -> &CookieNames {
+        &self.app.cookies
     }
 
     /// The value of a cookie of the request.

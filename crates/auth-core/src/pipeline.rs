@@ -136,7 +136,7 @@ pub(crate) fn check_request_origin(call: &Call, from: From) -> Result<()> {
         sec_fetch_site: site.as_deref(),
         sec_fetch_mode: mode.as_deref(),
         sec_fetch_dest: dest.as_deref(),
-        own_origin: Some(call.app.config.base_url.origin()),
+        own_origin: Some(call.base_url().origin()),
         // A token is sent by programs only: no page of another site makes a browser send it.
         without_cookie: from == From::Anywhere && header("authorization").is_none(),
         form_csrf: from == From::Form,

@@ -288,7 +288,7 @@ fn no_secret_is_ever_shown() {
 fn a_base_url_with_a_path_is_the_base_path() {
     let config = load(&[("BETTER_AUTH_URL", "http://localhost:3001/api/v1/auth/")], &[]).unwrap();
     assert_eq!(config.base_path, "/api/v1/auth");
-    assert_eq!(config.jwt.issuer, "http://localhost:3001");
+    assert_eq!(config.base_url.origin(), "http://localhost:3001");
 }
 
 #[test]

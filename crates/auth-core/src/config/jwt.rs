@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::reader::Reader;
-use super::{BaseUrl, JwtAlgorithm, seconds};
+use super::{JwtAlgorithm, seconds};
 
 /// The jwt plugin.
 #[derive(Debug, Clone)]
@@ -18,9 +18,9 @@ pub struct JwtConfig {
     pub grace_period: i64,
     /// Private keys are encrypted with the secret.
     pub encrypt_private_keys: bool,
-    /// The `iss` claim.
-    pub issuer: String,
-    /// The `aud` claim; one entry is written as text, several as a list.
+    /// The `iss` claim; without, the origin of the base URL.
+    pub issuer: Option<String>,
+    /// The `aud` claim; one entry is written as text, several as a list. Empty, the origin of the base URL.
     pub audience: Vec<String>,
     /// What is in a token besides the registered claims; without, the whole user.
     pub payload: Option<PayloadConfig>,
@@ -72,16 +72,15 @@ const SESSION_FIELDS: [&str; 7] =
 /// Shorter and the servers on one database could not follow each other.
 const SHORTEST_ROTATION: u64 = 60;
 
-pub(super) fn read(r: &mut Reader, base_url: &BaseUrl) -> JwtConfig {
+pub(super) fn read(r: &mut Reader) -> JwtConfig {
     let bits = u32::try_from(r.integer("jwt.jwks.keyPairConfig.modulusLength", 2048, 2048..=8192));
     let bits = bits.unwrap_or(2048);
     let algorithm = match r.choice("jwt.jwks.keyPairConfig.alg", JwtAlgorithm::EdDsa) {
         JwtAlgorithm::Rs256 { .. } => JwtAlgorithm::Rs256 { modulus_bits: bits },
         other => other,
     };
-    let origin = base_url.origin().to_owned();
-    let audience = r.list("jwt.jwt.audience").unwrap_or_else(|| vec![origin.clone()]);
-    if audience.is_empty() || audience.iter().any(String::is_empty) {
+    let audience = r.list("jwt.jwt.audience");
+    if audience.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
         r.refuse("jwt.jwt.audience", "expected one audience or more, none of them empty");
     }
     let subject = r.text("jwt.subject");
@@ -94,8 +93,8 @@ pub(super) fn read(r: &mut Reader, base_url: &BaseUrl) -> JwtConfig {
         rotation_interval: rotation_interval(r),
         grace_period: seconds(r.seconds("jwt.jwks.gracePeriod", 30 * 86_400)),
         encrypt_private_keys: !r.boolean("jwt.jwks.disablePrivateKeyEncryption", false),
-        issuer: r.text("jwt.jwt.issuer").unwrap_or(origin),
-        audience,
+        issuer: r.text("jwt.jwt.issuer"),
+        audience: audience.unwrap_or_default(),
         payload: payload(r),
         subject,
         expires_in: seconds(r.seconds("jwt.jwt.expirationTime", 900).max(1)),

@@ -155,7 +155,7 @@ impl Config {
             rate_limit: rate_limit::read(&mut r, production, upstream_exact),
             cors: cors::read(&mut r),
             error_url: error_url::error_url(&mut r),
-            jwt: jwt::read(&mut r, &base_url),
+            jwt: jwt::read(&mut r),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,
         };

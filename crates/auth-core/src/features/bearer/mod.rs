@@ -41,7 +41,7 @@ fn read_authorization(call: &mut Call) {
 
 /// A response that sets the session cookie also carries the token in `set-auth-token`.
 fn show_new_token(call: &Call) {
-    if let Some(signed) = call.out.cookie_value(&call.app.cookies.session_token.name) {
+    if let Some(signed) = call.out.cookie_value(&call.cookies().session_token.name) {
         call.out.exposed_header("set-auth-token", signed);
     }
 }

@@ -15,7 +15,7 @@ use crate::features::session::{self, Source, Writes, cookies};
 use crate::features::user::User;
 use crate::id::Id;
 use crate::input::{Fields, Input};
-use crate::mail::{MailKind, MailLink, Message};
+use crate::mail::{MailKind, Message};
 use crate::reply::{Reply, Response};
 use crate::store::Db;
 use crate::verification::{Identifier, OneTimeToken, Purpose, Verification};
@@ -106,7 +106,8 @@ async fn mail_link(cx: &Sensitive, target: Option<&RedirectTarget>) -> Result<()
     }
     db.insert_verification(&row).await?;
     drop(db);
-    let link = MailLink::new(&config.base_url, &config.base_path, "/delete-user/callback")
+    let link = cx
+        .mail_link("/delete-user/callback")
         .query("token", token.reveal())
         .query("callbackURL", target.map_or("/", RedirectTarget::as_str));
     let (kind, user_name) = (MailKind::DeleteAccount, cx.user.name.clone());

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::feature::Feature;
 use crate::features::user::User;
 use crate::hooks::Hooks;
-use crate::mail::{MailKind, MailLink, Message};
+use crate::mail::{MailKind, Message};
 use crate::wire::email::EmailAddress;
 use crate::wire::origin::RedirectTarget;
 use link::Wish;
@@ -71,8 +71,8 @@ fn mail(
         Wish::ConfirmChange(new) => (MailKind::ChangeEmailConfirmation, Some(new)),
         Wish::VerifyChange(new) | Wish::ChangeAtOnce(new) => (MailKind::ChangeEmailVerification, Some(new)),
     };
-    let config = &call.app.config;
-    let link = MailLink::new(&config.base_url, &config.base_path, "/verify-email")
+    let link = call
+        .mail_link("/verify-email")
         .query("token", &token)
         .query("callbackURL", target.map_or("/", RedirectTarget::as_str));
     call.app.mail.send(Message { kind, to, user_name: user.name.clone(), link, new_email });

@@ -20,7 +20,7 @@ pub(super) fn sign(call: &Call, claims: &Value) -> Result<String> {
 }
 
 pub(super) fn open(call: &Call, token: &str) -> Option<Map<String, Value>> {
-    let issuer = call.app.config.base_url.origin();
+    let issuer = call.base_url().origin();
     let policy = Policy::new(issuer, CACHE_AUDIENCE).ok()?.with_typ(TYPE).ok()?;
     let policy = policy.with_leeway_seconds(LEEWAY).ok()?;
     let keys = call.app.keys.as_ref()?.verifying();

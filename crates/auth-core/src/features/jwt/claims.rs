@@ -34,10 +34,12 @@ pub(super) fn of(call: &Call, session: &Session, user: &User) -> Result<Map<Stri
     let iat = call.now.seconds();
     claim("iat", iat.into());
     claim("exp", iat.saturating_add(config.expires_in).into());
-    claim("iss", config.issuer.as_str().into());
+    let origin = call.base_url().origin();
+    claim("iss", config.issuer.as_deref().unwrap_or(origin).into());
     claim(
         "aud",
         match config.audience.as_slice() {
+            [] => origin.into(),
             [one] => one.as_str().into(),
             many => many.into(),
         },

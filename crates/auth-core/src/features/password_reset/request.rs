@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::features::user::User;
 use crate::id::Id;
 use crate::input::{Fields, Input};
-use crate::mail::{MailKind, MailLink, Message};
+use crate::mail::{MailKind, Message};
 use crate::reply::{Reply, Response};
 use crate::verification::{Identifier, OneTimeToken, Purpose, Verification};
 use crate::wire::email::EmailAddress;
@@ -65,7 +65,8 @@ pub(super) async fn request_password_reset(
     db.insert_verification(&row).await?;
     drop(db);
     if let Some(user) = user {
-        let link = MailLink::new(&config.base_url, &config.base_path, "/reset-password")
+        let link = cx
+            .mail_link("/reset-password")
             .segment(token.reveal())
             .query("callbackURL", input.redirect_to.as_ref().map_or("", RedirectTarget::as_str));
         tracing::info!(user = %user.id, "password reset requested");
@@ -97,8 +98,7 @@ impl Input for OpenedLink {
 /// looks after somebody's mail may open the link before the person does.
 pub(super) async fn request_password_reset_callback(cx: Public, input: OpenedLink) -> Result<Reply<()>> {
     const ERROR: (&str, &str) = ("error", codes::INVALID_TOKEN.code);
-    let config = &cx.app.config;
-    let base = format!("{}{}", config.base_url.origin(), config.base_path);
+    let base = cx.url_of("");
     let error_page = || format!("{base}/error?{}={}", ERROR.0, ERROR.1);
     let Some(target) = input.callback_url else {
         return Ok(Reply::ready(Response::redirect(error_page())));

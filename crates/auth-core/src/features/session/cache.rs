@@ -149,7 +149,7 @@ impl SessionCache {
                 key.encrypt(&*call.app.entropy, &content).map_err(Error::internal)
             }
             Form::SignedByKeys => {
-                let iss = call.app.config.base_url.origin();
+                let iss = call.base_url().origin();
                 let (sid, sub) = (session.token.as_str(), user.id.as_str());
                 let signed = Some(SignedClaims { sid, iss, aud: AUDIENCE, sub });
                 let claims = serde_json::to_value(Claims { signed, ..claims }).map_err(Error::internal)?;

@@ -8,7 +8,7 @@ use crate::wire::cookie_parts;
 
 /// Sends the session's cookies, with a new copy of the session if it is kept in a cookie.
 pub(crate) fn set(call: &Call, session: &Session, user: &User, remember: Remember) -> Result<()> {
-    let (app, names) = (&call.app, &call.app.cookies);
+    let (app, names) = (&call.app, call.cookies());
     let forget = match remember {
         Remember::Yes => false,
         Remember::No => true,
@@ -27,12 +27,12 @@ pub(crate) fn set(call: &Call, session: &Session, user: &User, remember: Remembe
 
 /// Whether the request says, under our signature, that its session ends with the browser.
 pub(super) fn is_forgotten(call: &Call) -> bool {
-    call.signed_cookie(&call.app.cookies.dont_remember).is_some_and(|value| value == "true")
+    call.signed_cookie(&call.cookies().dont_remember).is_some_and(|value| value == "true")
 }
 
 /// Removes every session cookie.
 pub(crate) fn delete_all(call: &Call) {
-    let names = &call.app.cookies;
+    let names = call.cookies();
     call.out.cookie(names.session_token.delete());
     delete_cache(call);
     call.out.cookie(names.session_data.delete());
@@ -41,7 +41,7 @@ pub(crate) fn delete_all(call: &Call) {
 
 /// Removes the copy of the session and its parts, as far as the request has them.
 pub(super) fn delete_cache(call: &Call) {
-    let cookie = &call.app.cookies.session_data;
+    let cookie = &call.cookies().session_data;
     call.out.take_back(|name| cookie_parts::is_of(&cookie.name, name));
     let Some(header) = call.request.header("cookie") else { return };
     for deletion in cookie_parts::delete(&header, cookie) {
@@ -52,7 +52,7 @@ pub(super) fn delete_cache(call: &Call) {
 /// Sends a new copy of the session, and removes what is left of the old one.
 pub(super) fn set_cache(call: &Call, session: &Session, user: &User, forget: bool) -> Result<()> {
     let Some(cache) = &call.app.session_cache else { return Ok(()) };
-    let cookie = &call.app.cookies.session_data;
+    let cookie = &call.cookies().session_data;
     let max_age = if forget { None } else { cookie.max_age(Some(cache.max_age())) };
     let value = cache.write(call, session, user, max_age)?;
     delete_cache(call);
@@ -71,7 +71,7 @@ pub(super) fn set_cache(call: &Call, session: &Session, user: &User, forget: boo
 pub(super) fn read_cache(call: &Call, token: &str) -> Option<(Session, User)> {
     let cache = call.app.session_cache.as_ref()?;
     let header = call.request.header("cookie")?;
-    let value = cookie_parts::find(&header, &call.app.cookies.session_data.name)?;
+    let value = cookie_parts::find(&header, &call.cookies().session_data.name)?;
     let found = cache.read(call, &value, token);
     if found.is_none() {
         delete_cache(call);
