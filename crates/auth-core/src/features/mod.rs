@@ -8,6 +8,7 @@ pub mod email_verification;
 pub mod jwt;
 pub mod password_reset;
 pub mod session;
+pub mod social;
 pub mod system;
 pub mod user;
 

@@ -1,0 +1,4 @@
+//! Sign-in with other providers, and the accounts that people have there.
+
+pub mod provider;
+pub mod providers;
