@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::features::social::providers::{ROWS, row};
 
-fn provider(id: &str, options: Value) -> Result<Provider, Vec<Refusal>> {
+fn provider(id: &str, options: &Value) -> Result<Provider, Vec<Refusal>> {
     let mut all = json!({ "clientId": "client", "clientSecret": "secret" });
     for (name, value) in options.as_object().unwrap() {
         all[name] = value.clone();
@@ -19,10 +19,10 @@ fn id_token(claims: &Value) -> Secret<String> {
     Secret::new(format!("e30.{}.x", base64url::encode(claims.to_string())))
 }
 
-fn tokens(claims: Option<Value>) -> Tokens {
+fn tokens(claims: Option<&Value>) -> Tokens {
     Tokens {
         access_token: Some(Secret::from("access")),
-        id_token: claims.as_ref().map(id_token),
+        id_token: claims.map(id_token),
         openid: Some("openid-1".to_owned()),
         ..Tokens::default()
     }
@@ -63,7 +63,7 @@ fn ids_are_unique_and_every_row_can_be_configured() {
 #[test]
 fn refuses_options_that_it_does_not_know_or_cannot_use() {
     let refused = |id: &str, options: Value| -> Vec<String> {
-        provider(id, options).unwrap_err().into_iter().map(|refusal| refusal.option).collect()
+        provider(id, &options).unwrap_err().into_iter().map(|refusal| refusal.option).collect()
     };
     assert_eq!(refused("google", json!({ "tenantId": "x" })), ["tenantId"]);
     assert_eq!(refused("google", json!({ "clientId": "" })), ["clientId"]);
@@ -79,12 +79,12 @@ fn refuses_options_that_it_does_not_know_or_cannot_use() {
 #[test]
 fn a_refusal_never_shows_a_secret() {
     let refusals =
-        provider("google", json!({ "clientSecret": "hunter2", "hd": ["x"], "no": 1 })).unwrap_err();
+        provider("google", &json!({ "clientSecret": "hunter2", "hd": ["x"], "no": 1 })).unwrap_err();
     assert!(!format!("{refusals:?}").contains("hunter2"));
-    let provider = provider("google", json!({ "clientSecret": "hunter2" })).unwrap();
+    let provider = provider("google", &json!({ "clientSecret": "hunter2" })).unwrap();
     assert!(!format!("{provider:?}").contains("hunter2"));
     let request = provider.token_request(&CodeAsk { code: "the-code", ..CodeAsk::default() });
-    let shown = format!("{request:?} {:?}", tokens(Some(json!({ "sub": "1" }))));
+    let shown = format!("{request:?} {:?}", tokens(Some(&json!({ "sub": "1" }))));
     assert!(!shown.contains("hunter2") && !shown.contains("the-code") && !shown.contains("access\""));
 }
 
@@ -96,7 +96,7 @@ fn every_endpoint_can_be_replaced() {
         "userInfoEndpoint": "http://127.0.0.1:9/u",
         "userEmailsEndpoint": "http://127.0.0.1:9/e",
     });
-    let provider = provider("github", options).unwrap();
+    let provider = provider("github", &options).unwrap();
     assert!(
         provider
             .authorize_url(&ask())
@@ -130,7 +130,7 @@ fn a_caller_cannot_replace_what_binds_the_sign_in() {
     .map(|name| ((*name).to_owned(), "evil".to_owned()))
     .collect();
     for id in ["google", "github", "atlassian", "notion", "wechat", "tiktok"] {
-        let provider = provider(id, json!({})).unwrap();
+        let provider = provider(id, &json!({})).unwrap();
         let url = provider.authorize_url(&AuthorizeAsk { params: &evil, nonce: Some("nonce"), ..ask() });
         let allowed = match id {
             "atlassian" => ["appid", "client_key", "owner"].as_slice(),
@@ -148,9 +148,9 @@ fn a_caller_cannot_replace_what_binds_the_sign_in() {
 #[test]
 fn a_provider_that_says_it_failed_has_no_tokens() {
     let now = Timestamp::from_seconds(1_000);
-    let github = provider("github", json!({})).unwrap();
+    let github = provider("github", &json!({})).unwrap();
     assert!(github.read_tokens(&json!({ "error": "bad_verification_code" }), now).is_none());
-    let wechat = provider("wechat", json!({})).unwrap();
+    let wechat = provider("wechat", &json!({})).unwrap();
     assert!(wechat.read_tokens(&json!({ "errcode": 40029, "errmsg": "invalid code" }), now).is_none());
     let tokens =
         wechat.read_tokens(&json!({ "errcode": 0, "access_token": "a", "scope": "x,y" }), now).unwrap();
@@ -160,7 +160,7 @@ fn a_provider_that_says_it_failed_has_no_tokens() {
 #[test]
 fn strange_life_times_are_no_life_times_or_bounded() {
     let now = Timestamp::from_seconds(1_000);
-    let google = provider("google", json!({})).unwrap();
+    let google = provider("google", &json!({})).unwrap();
     let ends = |life: Value| {
         let tokens = google.read_tokens(&json!({ "expires_in": life }), now).unwrap();
         tokens.access_expires_at.map(Timestamp::seconds)
@@ -178,7 +178,7 @@ fn strange_life_times_are_no_life_times_or_bounded() {
 fn documents_of_the_wrong_shape_are_no_profile_and_no_panic() {
     let strange = [json!(null), json!([]), json!("text"), json!(7), json!({}), json!({ "data": null })];
     for row in ROWS.iter().filter(|row| row.id != "cognito") {
-        let provider = provider(row.id, json!({})).unwrap();
+        let provider = provider(row.id, &json!({})).unwrap();
         for document in &strange {
             let tokens = tokens(None);
             let Some(calls) = provider.profile_calls(&tokens) else { continue };
@@ -192,7 +192,7 @@ fn documents_of_the_wrong_shape_are_no_profile_and_no_panic() {
 
 #[test]
 fn only_true_verifies_an_address() {
-    let provider = provider("google", json!({})).unwrap();
+    let provider = provider("google", &json!({})).unwrap();
     for (claim, expected) in [
         (json!(true), true),
         (json!("true"), true),
@@ -200,14 +200,14 @@ fn only_true_verifies_an_address() {
         (json!(1), false),
         (json!({}), false),
     ] {
-        let tokens = tokens(Some(json!({ "sub": "1", "email": "a@b.co", "email_verified": claim })));
+        let tokens = tokens(Some(&json!({ "sub": "1", "email": "a@b.co", "email_verified": claim })));
         assert_eq!(provider.profile(&tokens, None, &[]).unwrap().email_verified, expected, "{claim}");
     }
 }
 
 #[test]
 fn a_facebook_token_of_another_app_is_nobody() {
-    let provider = provider("facebook", json!({ "clientId": ["client", "ios"] })).unwrap();
+    let provider = provider("facebook", &json!({ "clientId": ["client", "ios"] })).unwrap();
     let me = Answer::Json(json!({ "id": "42", "name": "Ann", "email": "ann@example.test" }));
     let profile = |owner: Value| {
         let answers = [Answer::Json(json!({ "data": owner })), me.clone()];
@@ -230,9 +230,9 @@ fn a_facebook_token_of_another_app_is_nobody() {
 
 #[test]
 fn a_hosted_domain_and_a_tenant_are_enforced() {
-    let google = provider("google", json!({ "hd": "example.test" })).unwrap();
-    let any = provider("google", json!({ "hd": "*" })).unwrap();
-    let claims = |hd: Value| tokens(Some(json!({ "sub": "1", "hd": hd })));
+    let google = provider("google", &json!({ "hd": "example.test" })).unwrap();
+    let any = provider("google", &json!({ "hd": "*" })).unwrap();
+    let claims = |hd: Value| tokens(Some(&json!({ "sub": "1", "hd": hd })));
     assert!(google.profile(&claims(json!("example.test")), None, &[]).is_some());
     assert!(any.profile(&claims(json!("other.test")), None, &[]).is_some());
     for hd in [json!("other.test"), json!(""), json!(null), json!(["example.test"])] {
@@ -240,7 +240,7 @@ fn a_hosted_domain_and_a_tenant_are_enforced() {
     }
 
     let rules = |tenant: &str| {
-        let provider = provider("microsoft", json!({ "tenantId": tenant })).unwrap();
+        let provider = provider("microsoft", &json!({ "tenantId": tenant })).unwrap();
         (provider.id_token_rules().unwrap(), provider)
     };
     let (single, _) = rules("11111111-2222-3333-4444-555555555555");
@@ -262,7 +262,7 @@ fn a_hosted_domain_and_a_tenant_are_enforced() {
 
 #[test]
 fn an_address_of_nobody_needs_an_id_that_makes_an_address() {
-    let provider = provider("wechat", json!({})).unwrap();
+    let provider = provider("wechat", &json!({})).unwrap();
     let email = |unionid: &str| {
         let answers = [Answer::Json(json!({ "unionid": unionid, "nickname": "Ann" }))];
         provider.profile(&tokens(None), None, &answers).unwrap().email
@@ -276,7 +276,7 @@ fn fields_of_the_user_can_be_mapped_in_the_settings() {
     let options = json!({ "mapProfileToUser": {
         "email": "/mail/0", "emailVerified": "/mail_ok", "locale": "/lang", "image": "/none",
     } });
-    let provider = provider("reddit", options).unwrap();
+    let provider = provider("reddit", &options).unwrap();
     let answer =
         json!({ "id": "1", "name": "Ann", "mail": ["ann@example.test"], "mail_ok": true, "lang": "de" });
     let profile = provider.profile(&tokens(None), None, &[Answer::Json(answer)]).unwrap();
