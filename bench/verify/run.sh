@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One run of every library on the same tokens: bench/verify/run.sh. See bench/README.md.
 #
-# ROUNDS (3): the libraries take turns, the median round counts.
+# ROUNDS (3): the libraries take turns, the fastest round of each counts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

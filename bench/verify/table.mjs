@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 
 const lines = readFileSync(process.argv[2], "utf8").trim().split("\n").map((line) => JSON.parse(line));
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const times = lines.filter((line) => line.library);
 const algs = [...new Set(times.map((line) => line.alg))];
-const of = (library, alg) => median(times.filter((line) => line.library === library && line.alg === alg).map((line) => line.nanoseconds));
+// The fastest: other work on the machine only ever adds.
+const of = (library, alg) => Math.min(...times.filter((line) => line.library === library && line.alg === alg).map((line) => line.nanoseconds));
 const RAW = "aws-lc-rs, the signature alone";
 const OURS = "auth-verify";
 

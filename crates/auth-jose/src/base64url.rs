@@ -1,5 +1,7 @@
 //! Strict base64url (RFC 7515 §2): one text for each byte string, and no other.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
@@ -25,6 +27,15 @@ pub fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     STRICT.decode(text).ok()
 }
 
+/// As [`decode`], into `room` if that is large enough.
+pub(crate) fn decode_into<'r>(text: &str, room: &'r mut [u8]) -> Option<Cow<'r, [u8]>> {
+    if base64::decoded_len_estimate(text.len()) > room.len() {
+        return decode(text).map(Cow::Owned);
+    }
+    let len = STRICT.decode_slice(text, room).ok()?;
+    room.get(..len).map(Cow::Borrowed)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -45,6 +56,12 @@ mod tests {
             if let Some(bytes) = decode(&text) {
                 prop_assert_eq!(encode(bytes), text);
             }
+        }
+
+        #[test]
+        fn room_changes_nothing(text in "[A-Za-z0-9_=.-]{0,24}", len in 0..24_usize) {
+            let decoded = decode_into(&text, &mut vec![0; len]).map(Cow::into_owned);
+            prop_assert_eq!(decoded, decode(&text));
         }
 
         #[test]

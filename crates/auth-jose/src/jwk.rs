@@ -8,6 +8,7 @@ mod check;
 mod wycheproof;
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
@@ -51,7 +52,7 @@ pub enum JwkError {
 /// A public key that passed every check. Equal to another when kid, `alg` and key are the same.
 #[derive(Clone)]
 pub struct PublicKey {
-    kid: Option<String>,
+    kid: Option<Arc<str>>,
     alg: Option<Algorithm>,
     material: Material,
     jwk: Map<String, Value>,
@@ -76,7 +77,7 @@ impl PublicKey {
     pub fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, JwkError> {
         check::is_public(jwk)?;
         check::is_for_verifying(jwk)?;
-        let kid = optional_text(jwk, "kid")?.map(str::to_owned);
+        let kid = optional_text(jwk, "kid")?.map(Arc::from);
         let named = optional_text(jwk, "alg")?;
         let material = Material::from_jwk(jwk)?;
         let alg = match named.map(str::parse::<Algorithm>) {
@@ -99,6 +100,10 @@ impl PublicKey {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    pub(crate) fn shared_kid(&self) -> Option<Arc<str>> {
+        self.kid.clone()
     }
 
     /// Whether the key type and the key's own `alg`, if it has one, are those of `alg`.

@@ -9,14 +9,16 @@ mod error;
 mod policy;
 
 use std::any::Any;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::error::VerifyError;
 pub use self::policy::{Policy, PolicyError};
-use crate::jws::Compact;
+use crate::json::{self, Members, Node};
+use crate::jws::{Compact, ROOM};
 use crate::{Algorithm, JwkSet, PublicKey, Timestamp};
 
 /// Claims whose signature, issuer, audience, times and type were checked. Only [`verify`] makes one. Cheap
@@ -27,12 +29,37 @@ pub struct Verified<C = Map<String, Value>>(Arc<Inner<C>>);
 #[derive(Debug, PartialEq)]
 struct Inner<C> {
     claims: C,
-    raw: Map<String, Value>,
+    raw: RawClaims,
     algorithm: Algorithm,
-    kid: Option<String>,
+    kid: Option<Arc<str>>,
     subject: String,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
+}
+
+/// The text of the claims, and what it says once somebody asks: most callers want the typed form only.
+struct RawClaims {
+    text: String,
+    members: OnceLock<Map<String, Value>>,
+}
+
+impl RawClaims {
+    fn members(&self) -> &Map<String, Value> {
+        // The text was read before, by the same rules.
+        self.members.get_or_init(|| json::members(&self.text).map(Map::from).unwrap_or_default())
+    }
+}
+
+impl PartialEq for RawClaims {
+    fn eq(&self, other: &Self) -> bool {
+        self.members() == other.members()
+    }
+}
+
+impl fmt::Debug for RawClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.members().fmt(f)
+    }
 }
 
 impl<C> Verified<C> {
@@ -54,7 +81,7 @@ impl<C> Verified<C> {
     /// Every claim as the token has it.
     #[must_use]
     pub fn raw_claims(&self) -> &Map<String, Value> {
-        &self.0.raw
+        self.0.raw.members()
     }
 
     /// `sub`: never empty.
@@ -120,22 +147,24 @@ pub fn verify<C: DeserializeOwned>(
     token: &str,
 ) -> Result<Verified<C>, VerifyError> {
     let compact = Compact::parse(token)?;
-    check_extensions(&compact.header)?;
-    policy.check_typ(compact.header.get("typ"))?;
-    let algorithm = policy.allowed_algorithm(compact.header.get("alg"))?;
-    let kid = match compact.header.get("kid") {
-        None => None,
-        Some(Value::String(kid)) => Some(kid.as_str()),
-        Some(_) => return Err(VerifyError::HeaderInvalid { parameter: "kid" }),
-    };
+    let (mut header, mut signature) = (ROOM, ROOM);
+    let header = compact.header(&mut header)?;
+    let header = read(&header, "header")?;
+    let signature = compact.signature(&mut signature)?;
+    check_extensions(&header)?;
+    policy.check_typ(header.get("typ"))?;
+    let algorithm = policy.allowed_algorithm(header.get("alg"))?;
+    let kid = kid(&header)?;
     let key = choose_key(keys, algorithm, kid)?;
-    if !key.verifies(algorithm, compact.signing_input, &compact.signature) {
+    if !key.verifies(algorithm, compact.signing_input, &signature) {
         return Err(VerifyError::SignatureInvalid);
     }
-    let raw = compact.claims()?;
+    let text = compact.claims()?;
+    let raw = read(&text, "claims")?;
     let checked = claims::check(policy, &raw, now)?;
-    let Ok(claims) = C::deserialize(&raw) else { return Err(VerifyError::ClaimsUnreadable) };
-    let kid = kid.map(str::to_owned);
+    let Ok(claims) = C::deserialize(&Node::Object(raw)) else { return Err(VerifyError::ClaimsUnreadable) };
+    let raw = RawClaims { text, members: OnceLock::new() };
+    let kid = kid.and(key.shared_kid());
     let claims::Checked { subject, issued_at, expires_at } = checked;
     Ok(Verified(Arc::new(Inner { claims, raw, algorithm, kid, subject, issued_at, expires_at })))
 }
@@ -146,20 +175,33 @@ pub fn verify<C: DeserializeOwned>(
 /// # Errors
 /// The form and header rules of [`verify`].
 pub fn claimed_kid(token: &str) -> Result<Option<String>, VerifyError> {
-    match Compact::parse(token)?.header.remove("kid") {
+    let compact = Compact::parse(token)?;
+    let (mut header, mut signature) = (ROOM, ROOM);
+    let header = compact.header(&mut header)?;
+    let header = read(&header, "header")?;
+    compact.signature(&mut signature)?;
+    kid(&header).map(|kid| kid.map(str::to_owned))
+}
+
+fn read<'a>(text: &'a str, part: &'static str) -> Result<Members<'a>, VerifyError> {
+    json::members(text).map_err(|error| VerifyError::JsonInvalid { part, error })
+}
+
+fn kid<'h>(header: &'h Members<'_>) -> Result<Option<&'h str>, VerifyError> {
+    match header.get("kid") {
         None => Ok(None),
-        Some(Value::String(kid)) => Ok(Some(kid)),
+        Some(Node::Text(kid)) => Ok(Some(kid)),
         Some(_) => Err(VerifyError::HeaderInvalid { parameter: "kid" }),
     }
 }
 
 /// No extension is supported, so naming one as critical refuses the token (RFC 7515 §4.1.11), and an
 /// unencoded payload is forbidden in a JWT (RFC 7797 §7).
-fn check_extensions(header: &Map<String, Value>) -> Result<(), VerifyError> {
-    if header.contains_key("crit") {
+fn check_extensions(header: &Members<'_>) -> Result<(), VerifyError> {
+    if header.get("crit").is_some() {
         return Err(VerifyError::CriticalHeader);
     }
-    if header.get("b64").is_some_and(|value| value != true) {
+    if header.get("b64").is_some_and(|value| !matches!(value, Node::Bool(true))) {
         return Err(VerifyError::HeaderInvalid { parameter: "b64" });
     }
     Ok(())

@@ -1,9 +1,8 @@
 //! The registered claims (RFC 7519 §4.1). A claim of a wrong type is refused, never taken as absent.
 
-use serde_json::{Map, Value};
-
 use super::{Policy, VerifyError};
 use crate::Timestamp;
+use crate::json::{Members, Node};
 
 /// The last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
@@ -14,11 +13,7 @@ pub(super) struct Checked {
     pub(super) expires_at: Timestamp,
 }
 
-pub(super) fn check(
-    policy: &Policy,
-    claims: &Map<String, Value>,
-    now: Timestamp,
-) -> Result<Checked, VerifyError> {
+pub(super) fn check(policy: &Policy, claims: &Members<'_>, now: Timestamp) -> Result<Checked, VerifyError> {
     if text(claims, "iss")? != policy.issuer {
         return Err(VerifyError::IssuerMismatch);
     }
@@ -28,7 +23,7 @@ pub(super) fn check(
         return Err(VerifyError::ClaimInvalid { claim: "sub" });
     }
 
-    if let Some(claim) = policy.required_claims.iter().find(|claim| !claims.contains_key(**claim)) {
+    if let Some(claim) = policy.required_claims.iter().find(|claim| claims.get(claim).is_none()) {
         return Err(VerifyError::ClaimMissing { claim });
     }
 
@@ -65,30 +60,31 @@ pub(super) fn check(
     })
 }
 
-fn check_audience(policy: &Policy, claims: &Map<String, Value>) -> Result<(), VerifyError> {
+fn check_audience(policy: &Policy, claims: &Members<'_>) -> Result<(), VerifyError> {
     let is_ours = match claims.get("aud") {
         None => return Err(VerifyError::ClaimMissing { claim: "aud" }),
-        Some(Value::String(audience)) => *audience == policy.audience,
-        Some(Value::Array(audiences)) if audiences.iter().all(Value::is_string) => {
-            audiences.iter().any(|audience| *audience == policy.audience)
+        Some(Node::Text(audience)) => *audience == policy.audience,
+        Some(Node::Array(audiences)) if audiences.iter().all(|audience| audience.as_text().is_some()) => {
+            audiences.iter().any(|audience| audience.as_text() == Some(&policy.audience))
         }
         Some(_) => return Err(VerifyError::ClaimInvalid { claim: "aud" }),
     };
     if is_ours { Ok(()) } else { Err(VerifyError::AudienceMismatch) }
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, claim: &'static str) -> Result<&'a str, VerifyError> {
+fn text<'a>(claims: &'a Members<'_>, claim: &'static str) -> Result<&'a str, VerifyError> {
     match claims.get(claim) {
         None => Err(VerifyError::ClaimMissing { claim }),
-        Some(Value::String(text)) => Ok(text),
+        Some(Node::Text(text)) => Ok(text),
         Some(_) => Err(VerifyError::ClaimInvalid { claim }),
     }
 }
 
 /// A `NumericDate` in seconds: doubles hold every whole second and millisecond of the range exactly
 /// enough to compare, and sums of them cannot wrap.
-fn date(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, VerifyError> {
+fn date(claims: &Members<'_>, claim: &'static str) -> Result<Option<f64>, VerifyError> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
+    let Node::Number(value) = value else { return Err(VerifyError::ClaimInvalid { claim }) };
     match value.as_f64() {
         Some(date) if (0.0..=MAX_NUMERIC_DATE).contains(&date) => Ok(Some(date)),
         _ => Err(VerifyError::ClaimInvalid { claim }),

@@ -1,6 +1,5 @@
-use serde_json::Value;
-
 use super::{Verified, VerifyError};
+use crate::json::Node;
 use crate::{Algorithm, Timestamp};
 
 /// What a token has to be: everything that is not a key or the time.
@@ -134,8 +133,8 @@ impl Policy {
         too_old.map_or(verified.expires_at(), |too_old| too_old.min(verified.expires_at()))
     }
 
-    pub(super) fn allowed_algorithm(&self, alg: Option<&Value>) -> Result<Algorithm, VerifyError> {
-        let named = alg.and_then(Value::as_str).and_then(|name| name.parse().ok());
+    pub(super) fn allowed_algorithm(&self, alg: Option<&Node<'_>>) -> Result<Algorithm, VerifyError> {
+        let named = alg.and_then(Node::as_text).and_then(|name| name.parse().ok());
         named.filter(|alg| self.algorithms.contains(alg)).ok_or(VerifyError::AlgorithmNotAllowed)
     }
 
@@ -148,10 +147,10 @@ impl Policy {
         self.leeway_seconds + tolerance
     }
 
-    pub(super) fn check_typ(&self, typ: Option<&Value>) -> Result<(), VerifyError> {
+    pub(super) fn check_typ(&self, typ: Option<&Node<'_>>) -> Result<(), VerifyError> {
         let is_expected = match (typ, &self.typ) {
-            (Some(Value::String(typ)), Some(required)) => media_type(typ) == *required,
-            (Some(Value::String(typ)), None) => USUAL_TYPES.contains(&media_type(typ).as_str()),
+            (Some(Node::Text(typ)), Some(required)) => is_media_type(typ, required),
+            (Some(Node::Text(typ)), None) => USUAL_TYPES.iter().any(|usual| is_media_type(typ, usual)),
             (None, None) => true,
             _ => false,
         };
@@ -163,4 +162,10 @@ impl Policy {
 fn media_type(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
     if typ.contains('/') { typ } else { format!("application/{typ}") }
+}
+
+/// Whether `typ` is the media type `full`, which [`media_type`] made.
+fn is_media_type(typ: &str, full: &str) -> bool {
+    let expected = if typ.contains('/') { Some(full) } else { full.strip_prefix("application/") };
+    expected.is_some_and(|expected| typ.eq_ignore_ascii_case(expected))
 }
