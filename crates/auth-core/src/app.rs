@@ -98,7 +98,7 @@ impl Shared {
             signer: secrets.cookie_signer(config.cookies.accept_older_secrets),
             cookies: CookieNames::new(&config.cookies),
             session_cache: SessionCache::new(&config.session, secrets)?,
-            keys: config.plugins.jwt.then(|| Keyring::new(&config.jwt, secrets)),
+            keys: config.plugins.jwt.then(|| Keyring::new(&config, secrets)),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
             shape: Shape::default(),

@@ -1,11 +1,14 @@
 //! The events that a feature may join. They are typed and few; no feature matches paths.
 
+use auth_jose::Timestamp;
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::error::Result;
 use crate::features::session::Session;
 use crate::features::user::User;
+use crate::store::{self, Db};
 use crate::wire::origin::RedirectTarget;
 
 /// Signs the copy of a session in a cookie with keys that others can look up, and checks it.
@@ -16,6 +19,18 @@ pub struct SessionCacheSigner {
     /// The claims of a good token; nothing for any other text.
     pub open: fn(&Call, &str) -> Option<Map<String, Value>>,
 }
+
+/// A signing key that nobody is to trust any more.
+#[derive(Debug, Clone)]
+pub struct RevokedKey {
+    /// Its name in the key set.
+    pub kid: String,
+    /// When the last token that it signed has expired.
+    pub until: Timestamp,
+}
+
+/// Joins the transaction that takes a signing key out of use.
+pub type KeyRevoked = for<'a> fn(&'a mut Db, &'a RevokedKey) -> BoxFuture<'a, store::Result<()>>;
 
 /// The events a feature joins; absent ones cost nothing.
 #[derive(Default, Clone, Copy)]
@@ -32,6 +47,8 @@ pub struct Hooks {
     pub after_unverified_sign_in: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
     /// The endpoint has answered, well or not: may add headers.
     pub before_response: Option<fn(&Call)>,
+    /// A signing key may be known to others and is taken out of use: may write, in the same transaction.
+    pub key_revoked: Option<KeyRevoked>,
 }
 
 /// The joined events of all features, in the features' order.
@@ -63,6 +80,13 @@ impl HookList {
     pub(crate) fn after_unverified_sign_in(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {
         let hooks = self.0.iter().filter_map(|hooks| hooks.after_unverified_sign_in);
         hooks.for_each(|hook| hook(call, user, target));
+    }
+
+    pub(crate) async fn key_revoked(&self, tx: &mut Db, key: RevokedKey) -> store::Result<()> {
+        for hook in self.0.iter().filter_map(|hooks| hooks.key_revoked) {
+            hook(tx, &key).await?;
+        }
+        Ok(())
     }
 
     pub(crate) fn before_response(&self, call: &Call) {

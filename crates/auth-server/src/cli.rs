@@ -34,7 +34,7 @@ pub enum Command {
     Adopt(Adopt),
     /// Check the configuration and print what was understood, without secrets. Exits 1 with every problem.
     CheckConfig,
-    /// Look at the keys that sign tokens.
+    /// Look at the keys that sign tokens, and replace them.
     #[command(subcommand)]
     Keys(Keys),
     /// Try out how mail is sent.
@@ -68,8 +68,29 @@ pub struct Adopt {
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// List every stored key: id, algorithm, times, whether it signs and whether the secret opens it.
-    List,
+    /// List the keys: id, algorithm, state, times, and why one cannot be used. `*` marks what this configuration signs
+    /// with.
+    List {
+        /// Also keys that are gone.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Publish the next key of each algorithm, which signs as soon as every cache can know it. A key that waits already
+    /// is not doubled.
+    Rotate {
+        /// Take every key out of use at once, because others may know them: all tokens are refused, and fresh keys
+        /// sign.
+        #[arg(long)]
+        emergency: bool,
+    },
+    /// Take one key out of use that is not needed: of another algorithm than the configured ones, or waiting.
+    Retire {
+        /// Its id.
+        kid: String,
+        /// At once, whatever it does, because others may know it: its tokens are refused.
+        #[arg(long)]
+        emergency: bool,
+    },
 }
 
 /// What to do with mail.

@@ -94,6 +94,13 @@ async fn signing_key(shared: &Arc<Shared>) -> Result<(), String> {
         keys.load_or_create(&app)
             .await
             .map_err(|error| format!("no signing key in {}: {error}", shared.config.database.url))?;
+        match keys.reseal(&app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "private keys were encrypted with the current secret"),
+            Err(error) => {
+                tracing::warn!(%error, "private keys could not be encrypted with the current secret; the next start tries again");
+            }
+        }
     }
     Ok(())
 }

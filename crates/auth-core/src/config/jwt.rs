@@ -12,7 +12,11 @@ pub struct JwtConfig {
     pub algorithm: JwtAlgorithm,
     /// Where the key set is served.
     pub jwks_path: String,
-    /// How long a key signs, in seconds; without, for ever.
+    /// How long the key set may be cached, in seconds.
+    pub max_age: i64,
+    /// How often the stored keys are read, in seconds.
+    pub check_interval: i64,
+    /// How long a key signs, in seconds; without, until it is replaced by hand.
     pub rotation_interval: Option<i64>,
     /// How long a key stays published after it has stopped signing, in seconds.
     pub grace_period: i64,
@@ -69,8 +73,8 @@ const USER_FIELDS: [&str; 7] = ["id", "name", "email", "emailVerified", "image",
 const SESSION_FIELDS: [&str; 7] =
     ["id", "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"];
 
-/// Shorter and the servers on one database could not follow each other.
-const SHORTEST_ROTATION: u64 = 60;
+/// So many keys may wait for their turn, published already. More would make every key set long.
+const MOST_WAITING: i64 = 16;
 
 pub(super) fn read(r: &mut Reader) -> JwtConfig {
     let bits = u32::try_from(r.integer("jwt.jwks.keyPairConfig.modulusLength", 2048, 2048..=8192));
@@ -87,10 +91,12 @@ pub(super) fn read(r: &mut Reader) -> JwtConfig {
     if let Some(subject) = &subject {
         check_fields(r, "jwt.subject", std::slice::from_ref(subject), &USER_FIELDS, USER_FIELDS_ADDED);
     }
-    JwtConfig {
+    let mut config = JwtConfig {
         algorithm,
         jwks_path: jwks_path(r),
-        rotation_interval: rotation_interval(r),
+        max_age: seconds(r.integer("jwt.jwks.maxAge", 300, 1..=3600)),
+        check_interval: seconds(r.integer("jwt.jwks.checkInterval", 5, 1..=60)),
+        rotation_interval: None,
         grace_period: seconds(r.seconds("jwt.jwks.gracePeriod", 30 * 86_400)),
         encrypt_private_keys: !r.boolean("jwt.jwks.disablePrivateKeyEncryption", false),
         issuer: r.text("jwt.jwt.issuer"),
@@ -99,7 +105,9 @@ pub(super) fn read(r: &mut Reader) -> JwtConfig {
         subject,
         expires_in: seconds(r.seconds("jwt.jwt.expirationTime", 900).max(1)),
         set_header: !r.boolean("jwt.disableSettingJwtHeader", false),
-    }
+    };
+    config.rotation_interval = rotation_interval(r, config.publish_ahead());
+    config
 }
 
 fn jwks_path(r: &mut Reader) -> String {
@@ -112,15 +120,16 @@ fn jwks_path(r: &mut Reader) -> String {
     path
 }
 
-fn rotation_interval(r: &mut Reader) -> Option<i64> {
-    let interval = r.seconds("jwt.jwks.rotationInterval", 0);
-    if (1..SHORTEST_ROTATION).contains(&interval) {
+fn rotation_interval(r: &mut Reader, publish_ahead: i64) -> Option<i64> {
+    let interval = seconds(r.seconds("jwt.jwks.rotationInterval", 30 * 86_400));
+    let shortest = publish_ahead.saturating_add(MOST_WAITING - 1) / MOST_WAITING;
+    if (1..shortest).contains(&interval) {
         r.refuse(
             "jwt.jwks.rotationInterval",
-            format!("must be {SHORTEST_ROTATION} s or more, or 0 for never"),
+            format!("must be {shortest} s or more while jwt.jwks.maxAge is what it is, or 0 for never"),
         );
     }
-    (interval > 0).then(|| seconds(interval))
+    (interval > 0).then_some(interval)
 }
 
 const USER_FIELDS_ADDED: &str = "user.additionalFields.<name>";

@@ -61,6 +61,13 @@ impl Sealer {
         }
     }
 
+    /// The same text under the current secret, if it was sealed with an older one: one of a smaller number, or without
+    /// any. Nothing when it cannot be opened.
+    pub fn reseal(&self, entropy: &dyn Entropy, sealed: &str) -> Option<String> {
+        let is_older = Envelope::read(sealed).ok()?.version < self.current.0;
+        is_older.then(|| self.open(sealed).ok()).flatten().map(|text| self.seal(entropy, text.expose()))
+    }
+
     /// Decrypts what [`Self::seal`] or Better Auth has written.
     ///
     /// # Errors

@@ -124,6 +124,31 @@ table! {
     }
 }
 
+// Not one of Better Auth's: what its table of keys does not tell.
+table! {
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::store::types::Instant;
+
+    #[sql_name = "signingKey"]
+    signing_key (kid) {
+        kid -> Text,
+        alg -> Text,
+        generation -> Integer,
+        state -> Text,
+        signing -> Nullable<Text>,
+        #[sql_name = "publishedAt"]
+        published_at -> Instant,
+        #[sql_name = "signsFrom"]
+        signs_from -> Instant,
+        #[sql_name = "retiresAt"]
+        retires_at -> Nullable<Instant>,
+        #[sql_name = "goneAt"]
+        gone_at -> Nullable<Instant>,
+        #[sql_name = "revokedAt"]
+        revoked_at -> Nullable<Instant>,
+    }
+}
+
 joinable!(session -> user (user_id));
 joinable!(account -> user (user_id));
 allow_tables_to_appear_in_same_query!(user, session, account);

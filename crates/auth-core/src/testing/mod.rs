@@ -101,6 +101,7 @@ impl TestApp {
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");
+            keys.reseal(&app).await.expect("private keys under the current secret");
         }
         Self { app, clock, database, seeds }
     }

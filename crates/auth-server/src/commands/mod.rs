@@ -4,21 +4,17 @@ pub(crate) mod adopt;
 mod gen_error_code;
 mod gen_secret;
 mod generate;
+mod keys;
 mod mail;
 mod settings;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use auth_core::app::Shared;
 use auth_core::config::Config;
-use auth_core::store::Store;
 use auth_core::store::migrate::Mode;
-use auth_jose::{OsEntropy, SystemClock};
 
-use crate::cli::{Cli, Command, Keys, Mail};
+use crate::cli::{Cli, Command, Mail};
 use crate::{serve, telemetry};
 
 /// Runs the command of `cli`.
@@ -41,7 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         }
         Command::Adopt(options) => adopt::run(&settings::load(file)?, &options),
         Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
-        Command::Keys(Keys::List) => list_keys(settings::load(file)?),
+        Command::Keys(order) => keys::run(settings::load(file)?, &order),
         Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
         Command::GenSecret(options) => gen_secret::run(&options),
         Command::GenErrorCode(options) => gen_error_code::run(&options),
@@ -67,33 +63,6 @@ fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn list_keys(config: Config) -> Result<ExitCode, String> {
-    let secrets = settings::secrets(&config)?;
-    let url = config.database.url.to_string();
-    let shared = Shared::new(config, &secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
-        .map_err(|error| error.to_string())?;
-    let Some(keys) = &shared.keys else {
-        return Err("the jwt plugin is off: this server has no keys".to_owned());
-    };
-    let read = serve::runtime()?.block_on(async {
-        let store = Store::open(&shared.config.database, 1);
-        keys.reload(&store, shared.clock.now()).await
-    });
-    read.map_err(|error| format!("{url}: {error}"))?;
-    let mut table = format!("{:<34}{:<8}{:<26}{:<26}STATE\n", "KID", "ALG", "CREATED", "EXPIRES");
-    for key in keys.keys() {
-        let expires = key.expires_at.map_or_else(|| "-".to_owned(), auth_jose::Timestamp::to_iso);
-        let state = match (key.is_signing, key.is_readable) {
-            (true, _) => "signing",
-            (false, true) => "published",
-            (false, false) => "unreadable with this secret",
-        };
-        let created = key.created_at.to_iso();
-        let _ = writeln!(table, "{:<34}{:<8}{created:<26}{expires:<26}{state}", key.kid, key.alg);
-    }
-    print(format_args!("{table}"))
 }
 
 /// Writes to standard output. A reader that has seen enough (`| head`) is no failure.

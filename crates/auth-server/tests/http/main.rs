@@ -46,6 +46,8 @@ mod fields;
 mod hashing;
 mod hostile;
 mod jwt;
+mod key_lifecycle;
+mod key_orders;
 mod keys;
 mod limits;
 mod origin;

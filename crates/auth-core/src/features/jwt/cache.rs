@@ -16,14 +16,14 @@ const TYPE: &str = "better-auth.session-cache+jwt";
 const LEEWAY: u32 = 15;
 
 pub(super) fn sign(call: &Call, claims: &Value) -> Result<String> {
-    signing_key(call)?.sign(Some(TYPE), claims).map_err(Error::internal)
+    signing_key(call, call.app.config.jwt.algorithm.into())?.sign(Some(TYPE), claims).map_err(Error::internal)
 }
 
 pub(super) fn open(call: &Call, token: &str) -> Option<Map<String, Value>> {
     let issuer = call.base_url().origin();
     let policy = Policy::new(issuer, CACHE_AUDIENCE).ok()?.with_typ(TYPE).ok()?;
     let policy = policy.with_leeway_seconds(LEEWAY).ok()?;
-    let keys = call.app.keys.as_ref()?.verifying();
+    let keys = call.app.keys.as_ref()?.verifying(call.now);
     let verified = verify::<Map<String, Value>>(&policy, &keys, call.now, token).ok()?;
     verified.kid()?;
     Some(verified.into_claims())

@@ -6,5 +6,9 @@ use crate::error::ErrorCode;
 pub(super) const NO_SIGNING_KEY: ErrorCode =
     ErrorCode::new("AUTH-0070", "SERVICE_UNAVAILABLE", "No signing key is available, try again");
 
+/// `/jwks?alg=` names an algorithm that has no keys here.
+pub(super) const UNKNOWN_ALGORITHM: ErrorCode =
+    ErrorCode::new("AUTH-0140", "UNKNOWN_ALGORITHM", "No keys of this algorithm");
+
 /// All of them.
-pub(super) const ALL: &[ErrorCode] = &[NO_SIGNING_KEY];
+pub(super) const ALL: &[ErrorCode] = &[NO_SIGNING_KEY, UNKNOWN_ALGORITHM];

@@ -1,22 +1,19 @@
-//! The keys in memory: the one that signs and the ones that are published.
+//! The keys in memory: those that sign and those that are published. Requests read nothing else.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use auth_jose::{Algorithm, JwkSet, KeyAlgorithm, KeyError, PublicKey, Secret, SigningKey, Timestamp};
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use auth_jose::{Algorithm, JwkSet, KeyError, SigningKey, Timestamp};
 
+use super::key_set::KeySet;
+use super::lifecycle::{self, Life, Phase, Spans};
 use super::store::KeyRow;
-use crate::app::App;
-use crate::config::{JwtAlgorithm, JwtConfig};
-use crate::crypto::random;
+use super::vault::{Known, Vault};
+use crate::config::{Config, JwtAlgorithm, JwtConfig};
 use crate::crypto::secrets::Secrets;
-use crate::crypto::symmetric::Sealer;
-use crate::store::types::At;
 use crate::store::{Store, StoreError};
 
-/// How often the stored keys are looked at, in seconds, so that servers on one database follow each other.
-const CHECK_EVERY: i64 = 30;
+/// By how much clocks may differ, in seconds.
+const SKEW: i64 = 60;
 
 /// Why no signing key could be had.
 #[derive(Debug, thiserror::Error)]
@@ -36,199 +33,141 @@ pub struct KeyInfo {
     pub kid: String,
     /// Its algorithm.
     pub alg: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it stops signing, if it does.
-    pub expires_at: Option<Timestamp>,
+    /// Where it stands; unknown of keys that this server only publishes, because it cannot sign with them.
+    pub phase: Option<Phase>,
+    /// When it came into the key set.
+    pub published_at: Timestamp,
+    /// When it began or begins to sign.
+    pub signs_from: Option<Timestamp>,
+    /// When it stopped or stops signing.
+    pub retires_at: Option<Timestamp>,
+    /// When it left or leaves the key set.
+    pub gone_at: Option<Timestamp>,
+    /// When it was taken out of use at once because others may know it, if it was.
+    pub revoked_at: Option<Timestamp>,
     /// Whether this server signs with it.
     pub is_signing: bool,
-    /// Whether the configured secret opens its private part.
-    pub is_readable: bool,
+    /// Why this server cannot sign with it, if so.
+    pub unusable: Option<String>,
 }
 
 /// The keys in memory.
 pub struct Keyring {
-    config: JwtConfig,
-    sealer: Sealer,
+    pub(super) vault: Vault,
+    pub(super) algorithms: Vec<JwtAlgorithm>,
+    pub(super) spans: Spans,
+    /// The longest lifetime of a token, in seconds.
+    pub(super) longest_token: i64,
+    grace_period: i64,
+    max_age: i64,
+    check_every: i64,
     state: RwLock<Arc<State>>,
 }
 
+/// Everything that follows from the stored keys and the time, until [`Self::changes_at`].
 #[derive(Default)]
 struct State {
-    signing: Option<Signing>,
-    published: Bytes,
-    verifying: Arc<JwkSet>,
-    keys: Vec<KeyInfo>,
-}
-
-/// The key that signs, and when it should no longer.
-struct Signing {
-    key: Arc<SigningKey>,
-    /// It is refused from then on.
-    expires_at: Option<Timestamp>,
-    /// A successor is due by then.
-    ends_at: Option<Timestamp>,
+    known: Arc<Vec<Known>>,
+    lives: Vec<Life>,
+    signers: Vec<Arc<SigningKey>>,
+    set: KeySet,
+    changes_at: Option<Timestamp>,
 }
 
 impl Keyring {
-    pub(crate) fn new(config: &JwtConfig, secrets: &Secrets) -> Self {
-        let state = RwLock::new(Arc::new(State::default()));
-        Self { config: config.clone(), sealer: secrets.sealer(), state }
-    }
-
-    /// The key that signs now.
-    pub(super) fn signing(&self, now: Timestamp) -> Option<Arc<SigningKey>> {
-        let state = self.state();
-        let live = state.signing.as_ref().filter(|it| it.expires_at.is_none_or(|at| at > now));
-        live.map(|it| it.key.clone())
+    pub(crate) fn new(config: &Config, secrets: &Secrets) -> Self {
+        let jwt = &config.jwt;
+        let cookie = config.session.cookie_cache.as_ref().map_or(0, |cache| cache.max_age);
+        let longest_token = jwt.expires_in.max(cookie);
+        let reaction = jwt.check_interval.saturating_mul(2);
+        let keep = longest_token.saturating_add(SKEW).saturating_add(reaction).max(jwt.grace_period);
+        Self {
+            vault: Vault::new(jwt, secrets.sealer()),
+            algorithms: vec![jwt.algorithm],
+            spans: Spans { interval: jwt.rotation_interval, ahead: jwt.publish_ahead(), keep },
+            longest_token,
+            grace_period: jwt.grace_period,
+            max_age: jwt.max_age,
+            check_every: jwt.check_interval,
+            state: RwLock::default(),
+        }
     }
 
     /// How often [`Self::load_or_create`] is to be called, in seconds.
     #[must_use]
     pub fn check_every(&self) -> i64 {
-        let interval = self.config.rotation_interval.unwrap_or(i64::MAX);
-        (interval / 20).clamp(1, CHECK_EVERY)
+        self.check_every
     }
 
-    /// Whether there is no key to sign with, or none that will last until the next look but one. Servers look
-    /// at different times: a key ahead of time spares the others a time without any.
-    fn is_key_due(&self, now: Timestamp) -> bool {
-        let soon = now.plus_seconds(2 * self.check_every());
-        self.state().signing.as_ref().is_none_or(|it| it.ends_at.is_some_and(|at| at <= soon))
-    }
-
-    /// The JWK set (RFC 7517) as it is served.
-    #[must_use]
-    pub fn published(&self) -> Bytes {
-        self.state().published.clone()
+    /// The key of an algorithm that signs now.
+    pub(super) fn signing(&self, algorithm: Algorithm, now: Timestamp) -> Option<Arc<SigningKey>> {
+        self.at(now).signers.iter().find(|key| key.algorithm() == algorithm).cloned()
     }
 
     /// The published keys, to verify our own tokens with.
-    pub(super) fn verifying(&self) -> Arc<JwkSet> {
-        self.state().verifying.clone()
+    pub(super) fn verifying(&self, now: Timestamp) -> Arc<JwkSet> {
+        self.at(now).set.verifying.clone()
     }
 
-    /// Every stored key, newest first.
+    /// The key set as it is served, and for how many seconds it may be cached: no longer than until a key changes
+    /// its phase.
+    pub(super) fn published<T>(
+        &self,
+        now: Timestamp,
+        choose: impl FnOnce(&KeySet) -> Option<T>,
+    ) -> Option<(T, i64)> {
+        let state = self.at(now);
+        let left = state.changes_at.map(|at| at.seconds().saturating_sub(now.seconds()));
+        Some((choose(&state.set)?, left.map_or(self.max_age, |left| left.clamp(0, self.max_age))))
+    }
+
+    /// Every key that is known, the ones that are gone too, the newest first.
     #[must_use]
-    pub fn keys(&self) -> Vec<KeyInfo> {
-        self.state().keys.clone()
+    pub fn keys(&self, now: Timestamp) -> Vec<KeyInfo> {
+        let state = self.at(now);
+        let signs = |kid: &str| state.signers.iter().any(|key| key.kid() == kid);
+        let known = state.known.iter().map(|known| {
+            let life = state.lives.iter().find(|life| life.kid == known.kid);
+            KeyInfo {
+                kid: known.kid.clone(),
+                alg: known.alg.clone(),
+                phase: life.map(|life| life.phase),
+                published_at: life.map_or(known.created_at, |life| life.published_at),
+                signs_from: life.map(|life| life.signs_from),
+                retires_at: life.map_or(known.expires_at, |life| life.retires_at),
+                gone_at: life.and_then(|life| life.gone_at),
+                revoked_at: life.and_then(|life| life.revoked_at),
+                is_signing: signs(&known.kid),
+                unusable: known.key.as_ref().err().cloned(),
+            }
+        });
+        let is_known = |life: &&Life| !state.known.iter().any(|known| known.kid == life.kid);
+        let gone = state.lives.iter().filter(is_known).map(|life| KeyInfo {
+            kid: life.kid.clone(),
+            alg: life.alg.as_str().to_owned(),
+            phase: Some(life.phase),
+            published_at: life.published_at,
+            signs_from: Some(life.signs_from),
+            retires_at: life.retires_at,
+            gone_at: life.gone_at,
+            revoked_at: life.revoked_at,
+            is_signing: false,
+            unusable: Some("its private part is not stored any more".to_owned()),
+        });
+        let mut keys: Vec<_> = known.chain(gone).collect();
+        keys.sort_by_key(|key| std::cmp::Reverse((key.published_at, key.signs_from)));
+        keys
     }
 
-    fn state(&self) -> Arc<State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads the stored keys, without making one.
+    /// Reads the stored keys, without writing anything.
     ///
     /// # Errors
     /// When the database does not answer; the keys in memory stay as they are.
     pub async fn reload(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
-        let rows = store.db().await?.list_keys().await?;
-        self.take_over(&rows, now);
+        let mut db = store.db().await?;
+        let (rows, lives) = (db.list_keys().await?, db.list_lives().await?);
+        self.take_over(&rows, lives, now);
         Ok(())
-    }
-
-    /// Reads the stored keys and makes a signing key if there is none for the configured algorithm, or none
-    /// that lasts. Called at start and in the background, so that keys of other servers on the database are
-    /// followed. Servers that are about to make a key make one: the table is locked from the look to the
-    /// insert.
-    ///
-    /// # Errors
-    /// When the database does not answer or no key can be made.
-    pub async fn load_or_create(&self, app: &App) -> Result<(), KeyringError> {
-        self.reload(&app.store, app.clock.now()).await?;
-        if !self.is_key_due(app.clock.now()) {
-            return Ok(());
-        }
-        // Made before the transaction: an RSA key takes a second.
-        let row = self.new_row(app)?;
-        let mut tx = app.store.begin().await?;
-        tx.lock_signing_keys().await?;
-        self.take_over(&tx.list_keys().await?, app.clock.now());
-        if !self.is_key_due(app.clock.now()) {
-            tx.rollback().await?;
-            return Ok(());
-        }
-        tx.insert_key(&row).await?;
-        let rows = tx.list_keys().await?;
-        tx.commit().await?;
-        self.take_over(&rows, app.clock.now());
-        tracing::info!(kid = row.id, alg = row.alg, "made a signing key");
-        Ok(())
-    }
-
-    fn new_row(&self, app: &App) -> Result<KeyRow, KeyError> {
-        let algorithm = match self.config.algorithm {
-            JwtAlgorithm::EdDsa => KeyAlgorithm::EdDsa,
-            JwtAlgorithm::Es256 => KeyAlgorithm::Es256,
-            JwtAlgorithm::Rs256 { modulus_bits } => KeyAlgorithm::Rs256 { modulus_bits },
-        };
-        let now = app.clock.now();
-        let kid = random::alphanumeric(&*app.entropy, "row-id", 32);
-        let key = SigningKey::generate(algorithm, &kid)?;
-        let private = key.private_jwk();
-        let private_key = if self.config.encrypt_private_keys {
-            // Upstream stores the hex text as a JSON string.
-            Value::String(self.sealer.seal(&*app.entropy, private.expose())).to_string()
-        } else {
-            private.expose().clone()
-        };
-        let public = key.public_jwk();
-        Ok(KeyRow {
-            id: kid,
-            crv: public.get("crv").and_then(Value::as_str).map(str::to_owned),
-            public_key: Value::Object(public).to_string(),
-            private_key,
-            created_at: At(now),
-            expires_at: self.config.rotation_interval.map(|seconds| At(now.plus_seconds(seconds))),
-            alg: Some(key.algorithm().as_str().to_owned()),
-        })
-    }
-
-    /// Builds the new state whole, then swaps it in.
-    fn take_over(&self, rows: &[KeyRow], now: Timestamp) {
-        let mut state = State::default();
-        let mut published = Vec::new();
-        for row in rows {
-            let expires_at = row.expires_at.map(|at| at.0);
-            let alg = row.alg.clone().unwrap_or_else(|| self.algorithm().as_str().to_owned());
-            let key = self.open(row, &alg);
-            if let Err(reason) = &key {
-                tracing::warn!(kid = row.id, %reason, "a stored signing key cannot be used");
-            }
-            let is_live = expires_at.is_none_or(|at| at > now);
-            let fits = is_live && alg == self.algorithm().as_str() && key.is_ok();
-            let is_signing = fits && state.signing.is_none();
-            state.keys.push(KeyInfo {
-                kid: row.id.clone(),
-                alg: alg.clone(),
-                created_at: row.created_at.0,
-                expires_at,
-                is_signing,
-                is_readable: key.is_ok(),
-            });
-            if is_signing {
-                // A key from before rotation was switched on has no end of its own.
-                let rotated = self.config.rotation_interval.map(|it| row.created_at.0.plus_seconds(it));
-                let ends_at = expires_at.or(rotated);
-                state.signing = key.ok().map(|key| Signing { key: Arc::new(key), expires_at, ends_at });
-            }
-            if expires_at.is_none_or(|at| at.plus_seconds(self.config.grace_period) > now) {
-                published.extend(public_member(row, &alg));
-            }
-        }
-        let usable = published.iter().filter_map(|jwk| PublicKey::from_jwk(jwk).ok());
-        state.verifying = Arc::new(usable.collect());
-        state.published = Bytes::from(json!({ "keys": published }).to_string());
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        match self.config.algorithm {
-            JwtAlgorithm::EdDsa => Algorithm::EdDsa,
-            JwtAlgorithm::Es256 => Algorithm::Es256,
-            JwtAlgorithm::Rs256 { .. } => Algorithm::Rs256,
-        }
     }
 
     /// How many of the stored keys the configured secret does not open, and how many there are.
@@ -237,40 +176,106 @@ impl Keyring {
     /// When the database does not answer.
     pub async fn count_sealed(&self, store: &Store) -> Result<(usize, usize), StoreError> {
         let keys = store.db().await?.list_private_keys().await?;
-        let is_sealed = |key: &&String| match serde_json::from_str(key) {
-            Ok(Value::String(sealed)) => self.sealer.open(&sealed).is_err(),
-            Ok(Value::Object(_)) => false,
-            _ => true,
-        };
-        Ok((keys.iter().filter(is_sealed).count(), keys.len()))
+        Ok((keys.iter().filter(|key| self.vault.is_closed(key)).count(), keys.len()))
     }
 
-    fn open(&self, row: &KeyRow, alg: &str) -> Result<SigningKey, String> {
-        let algorithm = alg.parse::<Algorithm>().map_err(|_unknown| format!("unknown algorithm {alg:?}"))?;
-        let jwk = match serde_json::from_str(&row.private_key) {
-            Ok(Value::String(sealed)) => {
-                self.sealer.open(&sealed).map_err(|error| format!("its private part is sealed: {error}"))?
+    /// The stored keys as they are known here.
+    pub(super) fn known(&self) -> Arc<Vec<Known>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).known.clone()
+    }
+
+    /// The lives that were read, and what has happened in this process since they were written.
+    pub(super) fn remember(&self, lives: &mut [Life]) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
+        lifecycle::remember(lives, &state.lives);
+    }
+
+    pub(super) fn take_over(&self, rows: &[KeyRow], mut lives: Vec<Life>, now: Timestamp) {
+        let before = self.known();
+        let known: Vec<_> = rows.iter().map(|row| self.vault.read(row, &before)).collect();
+        known.iter().for_each(|known| known.report(&before));
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        lifecycle::remember(&mut lives, &state.lives);
+        *state = Arc::new(self.state_of(Arc::new(known), lives, now));
+    }
+
+    /// The state at `now`: mostly the one that is there, else what follows from it.
+    fn at(&self, now: Timestamp) -> Arc<State> {
+        let is_due = |state: &State| state.changes_at.is_some_and(|at| at <= now);
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if !is_due(&state) {
+            return state;
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if is_due(&state) {
+            *state = Arc::new(self.state_of(state.known.clone(), state.lives.clone(), now));
+        }
+        state.clone()
+    }
+
+    fn state_of(&self, known: Arc<Vec<Known>>, mut lives: Vec<Life>, now: Timestamp) -> State {
+        lifecycle::advance(&mut lives, now, self.spans);
+        let algorithms: Vec<Algorithm> = self.algorithms.iter().map(|it| (*it).into()).collect();
+        let signer = |alg: &Algorithm| self.signer(&lives, &known, *alg, now);
+        State {
+            signers: algorithms.iter().filter_map(signer).collect(),
+            set: KeySet::of(&self.listed(&known, &lives, now), &algorithms),
+            changes_at: lifecycle::next_change(&lives, &algorithms, now, self.spans),
+            known,
+            lives,
+        }
+    }
+
+    /// The key that signs. While its private part cannot be opened here, the one before it goes on, as long as the
+    /// tokens that it signs die before it leaves the key set.
+    pub(super) fn signer(
+        &self,
+        lives: &[Life],
+        known: &[Known],
+        alg: Algorithm,
+        now: Timestamp,
+    ) -> Option<Arc<SigningKey>> {
+        let mut life = lifecycle::signing(lives, alg)?;
+        loop {
+            let found = known.iter().find(|known| known.kid == life.kid);
+            if let Some(key) = found.and_then(|known| known.key.as_ref().ok()) {
+                return Some(key.clone());
             }
-            Ok(Value::Object(_)) => Secret::from(row.private_key.as_str()),
-            _ => return Err("its private part is not JSON".to_owned()),
-        };
-        SigningKey::from_private_jwk(jwk.expose(), algorithm, &row.id).map_err(|error| error.to_string())
+            let enough = now.plus_seconds(self.longest_token.saturating_add(SKEW));
+            let before = lives.iter().filter(|it| {
+                it.alg == alg
+                    && it.phase == Phase::Retiring
+                    && it.generation < life.generation
+                    && it.retires_at >= Some(life.signs_from)
+                    && it.gone_at > Some(enough)
+            });
+            life = before.max_by_key(|it| it.generation)?;
+        }
+    }
+
+    /// What stands in the key set, the newest first. Keys without a life of their own, which this server cannot sign
+    /// with, stay in it as long as a Better Auth server would have them there.
+    fn listed<'k>(&self, known: &'k [Known], lives: &[Life], now: Timestamp) -> Vec<&'k Known> {
+        let mut listed: Vec<_> = known
+            .iter()
+            .filter_map(|known| match lives.iter().find(|life| life.kid == known.kid) {
+                Some(life) if life.phase == Phase::Gone => None,
+                Some(life) => Some((life.published_at, life.generation, known)),
+                None => {
+                    let ends_at = known.expires_at.map(|at| at.plus_seconds(self.grace_period));
+                    ends_at.is_none_or(|at| at > now).then_some((known.created_at, 0, known))
+                }
+            })
+            .collect();
+        listed.sort_by_key(|(published_at, generation, _)| std::cmp::Reverse((*published_at, *generation)));
+        listed.into_iter().map(|(.., known)| known).collect()
     }
 }
 
-/// The published form of a key: `{alg, crv?, ...public members, kid}`.
-fn public_member(row: &KeyRow, alg: &str) -> Option<Map<String, Value>> {
-    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let Ok(Value::Object(public)) = serde_json::from_str::<Value>(&row.public_key) else {
-        tracing::warn!(kid = row.id, "a stored public key is not a JSON object; it is not published");
-        return None;
-    };
-    let mut member = Map::new();
-    member.insert("alg".to_owned(), alg.into());
-    if let Some(crv) = &row.crv {
-        member.insert("crv".to_owned(), crv.as_str().into());
+impl JwtConfig {
+    /// How long a key is published before it signs, in seconds: twice as long as the key set may be cached, and long
+    /// enough for every server on the database to have read it.
+    pub(crate) fn publish_ahead(&self) -> i64 {
+        self.max_age.saturating_add(self.check_interval).saturating_mul(2)
     }
-    member.extend(public.into_iter().filter(|(name, _)| !PRIVATE.contains(&name.as_str())));
-    member.insert("kid".to_owned(), row.id.as_str().into());
-    Some(member)
 }

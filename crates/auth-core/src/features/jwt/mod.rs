@@ -5,15 +5,25 @@
 mod cache;
 mod claims;
 mod codes;
+mod key_set;
 mod keyring;
+mod lifecycle;
+mod orders;
 mod store;
+mod upkeep;
+mod vault;
 
 pub use keyring::{KeyInfo, Keyring, KeyringError};
+pub use lifecycle::Phase;
+pub use orders::{Retired, Successor};
 
 use std::sync::Arc;
 
-use auth_jose::SigningKey;
+use auth_jose::{Algorithm, SigningKey};
 use serde::Serialize;
+use serde_json::Value;
+
+use self::key_set::Document;
 
 use crate::access::{Public, SignedIn};
 use crate::call::Call;
@@ -22,6 +32,7 @@ use crate::feature::Feature;
 use crate::features::session::Session;
 use crate::features::user::User;
 use crate::hooks::{Hooks, SessionCacheSigner};
+use crate::input::{Fields, Input};
 use crate::reply::{Reply, Response};
 
 /// The feature's endpoints, errors and events.
@@ -46,11 +57,57 @@ async fn token(cx: SignedIn, _input: ()) -> Result<Reply<Token>> {
     Ok(Reply::ok(Token { token }))
 }
 
+/// `?alg=ES256`: the keys of one algorithm alone.
+struct Choice {
+    alg: Option<String>,
+}
+
+impl Input for Choice {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { alg: fields.query_lenient("alg") })
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
 /// The public keys, as they were written when the keys last changed.
-async fn jwks(cx: Public, _input: ()) -> Result<Reply<()>> {
+async fn jwks(cx: Public, input: Choice) -> Result<Reply<()>> {
     let keys = cx.app.keys.as_ref().ok_or(Error::NoRoute)?;
-    let response = Response::empty(200).header("Content-Type", "application/json");
-    Ok(Reply::ready(response.body(keys.published())))
+    let Some(alg) = input.alg.filter(|_| !cx.app.config.upstream_exact) else {
+        return serve(&cx, keys.published(cx.now, |set| Some(set.all.clone())));
+    };
+    let view = keys.published(cx.now, |set| set.only(&alg).cloned());
+    if view.is_none() {
+        let known = keys.published(cx.now, |set| Some(set.algorithms().collect::<Vec<_>>().join(", ")));
+        let known = known.map(|(names, _)| names).unwrap_or_default();
+        return Err(codes::UNKNOWN_ALGORITHM
+            .bad_request()
+            .saying(format!("No keys of this algorithm; there are {known}")));
+    }
+    serve(&cx, view)
+}
+
+fn serve(call: &Call, set: Option<(Document, i64)>) -> Result<Reply<()>> {
+    let (document, max_age) = set.ok_or(Error::NoRoute)?;
+    if call.app.config.upstream_exact {
+        let response = Response::empty(200).header("Content-Type", "application/json");
+        return Ok(Reply::ready(response.body(document.body)));
+    }
+    let is_known = call.request.header("if-none-match").is_some_and(|tags| names(&tags, &document.etag));
+    let response = if is_known {
+        Response::empty(304)
+    } else {
+        Response::empty(200).header("Content-Type", "application/json").body(document.body)
+    };
+    let response = response.header("Cache-Control", format!("public, max-age={max_age}"));
+    Ok(Reply::ready(response.header("ETag", document.etag)))
+}
+
+/// Whether `If-None-Match` names this entity (RFC 9110, section 13.1.2).
+fn names(tags: &str, etag: &str) -> bool {
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 /// A token that cannot be made never breaks the session's answer.
@@ -64,12 +121,12 @@ fn set_header(call: &Call, session: &Session, user: &User) {
     }
 }
 
-fn signing_key(call: &Call) -> Result<Arc<SigningKey>> {
+fn signing_key(call: &Call, algorithm: Algorithm) -> Result<Arc<SigningKey>> {
     let keys = call.app.keys.as_ref().ok_or(Error::NoRoute)?;
-    keys.signing(call.now).ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
+    keys.signing(algorithm, call.now).ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
 }
 
 fn sign(call: &Call, session: &Session, user: &User) -> Result<String> {
     let claims = claims::of(call, session, user)?;
-    signing_key(call)?.sign(None, &claims).map_err(Error::internal)
+    signing_key(call, call.app.config.jwt.algorithm.into())?.sign(None, &claims).map_err(Error::internal)
 }
