@@ -14,7 +14,6 @@ const NOT_BUILT = {
   "account.accountLinking.allowDifferentEmails": "provider accounts: linking",
   "account.accountLinking.requireLocalEmailVerified": "provider accounts: linking",
   "account.accountLinking.updateUserInfoOnLink": "provider accounts: linking",
-  dynamicBaseURL: "a base URL by request",
   "advanced.database": "ids made in another way",
 };
 
@@ -28,6 +27,10 @@ function drop(settings, path) {
 export function translate(profile) {
   const settings = structuredClone(profile);
   for (const path of Object.keys(NOT_BUILT)) drop(settings, path);
+
+  // Upstream has both under one name.
+  if (settings.dynamicBaseURL) settings.baseURL = settings.dynamicBaseURL;
+  delete settings.dynamicBaseURL;
 
   // A feature that is on is a plugin by name here; its options are a section.
   settings.plugins = ["jwt", "bearer"].filter((name) => settings[name]);

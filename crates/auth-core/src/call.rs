@@ -8,7 +8,8 @@ use auth_jose::Timestamp;
 use bytes::Bytes;
 
 use crate::app::App;
-use crate::config::{BaseUrl, Checks};
+use crate::config::{Addressed, BaseUrl, Checks, DynamicBaseUrl};
+use crate::error::{Result, Status, codes};
 use crate::mail::MailLink;
 use crate::reply::Outgoing;
 use crate::wire::client_ip::{ClientAddress, ClientIpRules};
@@ -102,10 +103,42 @@ pub struct Call {
     pub out: Outgoing,
     /// The session token of this request: from the signed cookie, or from `Authorization`.
     pub(crate) session_token: Option<String>,
+    /// What the request itself decides about the server's address; nothing where the configuration does.
+    site: Option<Arc<Site>>,
+}
+
+/// The server's address as one request sees it, and what follows from it.
+struct Site {
+    base_url: BaseUrl,
+    cookies: Option<CookieNames>,
+}
+
+impl Site {
+    fn of(app: &App, dynamic: &DynamicBaseUrl, request: &Request) -> Result<Self> {
+        let is_believed = dynamic.trusts_proxy_headers && app.config.client_ip.is_believed(request.peer);
+        let forwarded = |name| is_believed.then(|| request.header(name)).flatten();
+        let host = request.header("host");
+        let (forwarded_host, forwarded_proto) =
+            (forwarded("x-forwarded-host"), forwarded("x-forwarded-proto"));
+        let said = Addressed {
+            host: host.as_deref(),
+            forwarded_host: forwarded_host.as_deref(),
+            forwarded_proto: forwarded_proto.as_deref(),
+        };
+        let Some(base_url) = dynamic.resolve(said) else {
+            return Err(codes::HOST_NOT_ALLOWED.with(Status::MisdirectedRequest));
+        };
+        let cookies = app.config.cookies.under(&base_url).map(|cookies| CookieNames::new(&cookies));
+        Ok(Self { base_url, cookies })
+    }
 }
 
 impl Call {
-    pub(crate) fn new(app: Arc<App>, checks: Checks, request: Request) -> Self {
+    /// # Errors
+    /// 421 when the request was sent to a host that is none of ours.
+    pub(crate) fn new(app: Arc<App>, checks: Checks, request: Request) -> Result<Self> {
+        let dynamic = app.config.dynamic_base_url.as_ref();
+        let site = dynamic.map(|dynamic| Site::of(&app, dynamic, &request)).transpose()?.map(Arc::new);
         let query = Arc::new(Query::parse(&request.query));
         let now = app.clock.now();
         let mut call = Self {
@@ -115,16 +148,17 @@ impl Call {
             checks,
             out: Outgoing::default(),
             session_token: None,
+            site,
             request: Arc::new(request),
         };
         call.session_token = call.signed_cookie(&call.cookies().session_token);
-        call
+        Ok(call)
     }
 
     /// The public URL of the server, as this request reached it: what links, redirects and issuers begin with.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
-        &self.app.config.base_url
+        self.site.as_ref().map_or(&self.app.config.base_url, |site| &site.base_url)
     }
 
     /// The public address of an endpoint: `path` is as its feature has it, such as `/callback/google`.
@@ -142,7 +176,7 @@ impl Call {
     /// Names and attributes of our cookies, as they are under [`base_url`](Self::base_url).
     #[must_use]
     pub fn cookies(&self) -> &CookieNames {
-        &self.app.cookies
+        self.site.as_ref().and_then(|site| site.cookies.as_ref()).unwrap_or(&self.app.cookies)
     }
 
     /// The value of a cookie of the request.

@@ -79,6 +79,8 @@ pub enum Status {
     PayloadTooLarge,
     /// 415
     UnsupportedMediaType,
+    /// 421
+    MisdirectedRequest,
     /// 422
     UnprocessableEntity,
 }
@@ -96,6 +98,7 @@ impl Status {
             Self::RequestTimeout => 408,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::MisdirectedRequest => 421,
             Self::UnprocessableEntity => 422,
         }
     }
@@ -203,6 +206,9 @@ pub mod codes {
     /// A redirect target is not text; the message names it.
     pub const REDIRECT_NOT_TEXT: ErrorCode =
         ErrorCode::new("AUTH-0018", "", "Invalid callbackURL: expected a string");
+    /// The request was sent to a host that is not one of `baseURL.allowedHosts`.
+    pub const HOST_NOT_ALLOWED: ErrorCode =
+        ErrorCode::new("AUTH-0122", "HOST_NOT_ALLOWED", "This server does not answer for that host");
 
     /// All of them.
     pub const ALL: &[ErrorCode] = &[
@@ -224,6 +230,7 @@ pub mod codes {
         INVALID_ERROR_CALLBACK_URL,
         INVALID_NEW_USER_CALLBACK_URL,
         REDIRECT_NOT_TEXT,
+        HOST_NOT_ALLOWED,
     ];
 }
 

@@ -55,7 +55,10 @@ pub fn finish(app: &App, origin: Option<&str>, response: &mut Response) {
 
 /// Runs `endpoint` on `request` and makes the response, whatever happens.
 pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Response {
-    let mut call = Call::new(app, endpoint.checks, request);
+    let mut call = match Call::new(app, endpoint.checks, request) {
+        Ok(call) => call,
+        Err(error) => return error.into_response(),
+    };
     let after = call.clone();
     let answer = tokio::time::timeout(call.app.config.server.request_timeout, async {
         let body = parse_body(endpoint, &call.request)?;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::BaseUrl;
 use super::reader::Reader;
+use super::{BaseUrl, DynamicBaseUrl};
 use crate::wire::cookie::{CookieAttributes, SameSite};
 use crate::wire::names::Cookie;
 
@@ -64,8 +64,17 @@ pub struct CookieConfig {
     prefix: String,
     /// `Domain`, for cookies that are shared with other hosts.
     domain: Option<String>,
+    /// The parts that follow the host of a request.
+    by_request: Option<ByRequest>,
     defaults: Attributes,
     own: Vec<(CookieKind, OwnSettings)>,
+}
+
+/// What the configuration leaves to the base URL of a request: cookies that are shared with other hosts name one.
+#[derive(Debug, Clone, Copy)]
+struct ByRequest {
+    secure: bool,
+    domain: bool,
 }
 
 /// What the configuration says about one cookie.
@@ -103,6 +112,20 @@ impl Attributes {
 }
 
 impl CookieConfig {
+    /// The cookies under a base URL; nothing when they are the same under each.
+    #[must_use]
+    pub fn under(&self, base_url: &BaseUrl) -> Option<Self> {
+        let by_request = self.by_request?;
+        let mut cookies = self.clone();
+        if by_request.secure {
+            cookies.secure = base_url.is_https();
+        }
+        if by_request.domain {
+            cookies.domain = Some(base_url.host().to_owned());
+        }
+        Some(cookies)
+    }
+
     /// One cookie.
     #[must_use]
     pub fn cookie(&self, kind: CookieKind) -> Cookie {
@@ -127,12 +150,19 @@ impl CookieConfig {
 }
 
 /// Reads the cookie settings of `advanced`.
-pub(super) fn read(r: &mut Reader, base_url: &BaseUrl) -> CookieConfig {
+pub(super) fn read(r: &mut Reader, base_url: &BaseUrl, dynamic: Option<&DynamicBaseUrl>) -> CookieConfig {
+    let secure = dynamic.map_or_else(|| base_url.is_https(), DynamicBaseUrl::has_secure_cookies);
+    let is_shared = r.boolean("advanced.crossSubDomainCookies.enabled", false);
+    let by_request = dynamic.filter(|_| is_shared).map(|_| ByRequest {
+        secure: !r.is_set("advanced.useSecureCookies"),
+        domain: !r.is_set("advanced.crossSubDomainCookies.domain"),
+    });
     let config = CookieConfig {
-        secure: r.boolean("advanced.useSecureCookies", base_url.is_https()),
+        secure: r.boolean("advanced.useSecureCookies", secure),
         accept_older_secrets: r.boolean("advanced.acceptOlderCookieSecrets", true),
         prefix: prefix(r),
-        domain: cross_sub_domain(r, base_url),
+        domain: cross_sub_domain(r, is_shared, base_url),
+        by_request,
         defaults: defaults(r),
         own: own(r),
     };
@@ -148,8 +178,7 @@ fn prefix(r: &mut Reader) -> String {
     prefix
 }
 
-fn cross_sub_domain(r: &mut Reader, base_url: &BaseUrl) -> Option<String> {
-    let enabled = r.boolean("advanced.crossSubDomainCookies.enabled", false);
+fn cross_sub_domain(r: &mut Reader, enabled: bool, base_url: &BaseUrl) -> Option<String> {
     let domain = r.text("advanced.crossSubDomainCookies.domain");
     if let Some(domain) = domain.as_deref().filter(|domain| !is_domain(domain)) {
         r.refuse("advanced.crossSubDomainCookies.domain", format!("{domain:?} is not a host name"));

@@ -5,6 +5,7 @@ mod cookies;
 mod cors;
 mod database_url;
 mod docs;
+mod dynamic_base_url;
 mod email_and_password;
 mod error_url;
 mod fields;
@@ -29,6 +30,7 @@ use crate::wire::origin::TrustedOrigins;
 pub use cookies::{CookieConfig, CookieKind};
 pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
+pub use dynamic_base_url::{Addressed, DynamicBaseUrl};
 pub use email_and_password::EmailAndPasswordConfig;
 pub use error_url::ErrorUrl;
 pub use flows::{ChangeEmailConfig, DeleteUserConfig, EmailVerificationConfig, VerificationConfig};
@@ -48,8 +50,10 @@ pub use types::{BaseUrl, JwtAlgorithm};
 pub struct Config {
     /// Production rules are on.
     pub production: bool,
-    /// The public URL of the server.
+    /// The public URL of the server, where no request says another.
     pub base_url: BaseUrl,
+    /// How a request says another.
+    pub dynamic_base_url: Option<DynamicBaseUrl>,
     /// The path under which endpoints are served: starts with `/`, ends without.
     pub base_path: String,
     /// The secrets, unless development still has to make one.
@@ -122,7 +126,15 @@ impl Config {
         let mut r = Reader::new(sources);
         let production = r.boolean("production", false);
         let server = server::server(&mut r);
-        let base_url = origin::base_url(&mut r, production, server.port);
+        let dynamic_base_url = dynamic_base_url::read(&mut r, production);
+        let base_url = match &dynamic_base_url {
+            Some(dynamic) => dynamic.usual(server.port),
+            None => origin::base_url(&mut r, production, server.port),
+        };
+        let own_origins = match &dynamic_base_url {
+            Some(dynamic) => dynamic.origins(),
+            None => vec![base_url.origin().to_owned()],
+        };
         let upstream_exact = r.boolean("advanced.upstreamExact", false);
         let plugins = plugins(&mut r);
         let email_and_password = email_and_password::read(&mut r, upstream_exact);
@@ -130,7 +142,7 @@ impl Config {
             production,
             base_path: origin::base_path(&mut r, &base_url),
             secrets: secrets::read(&mut r, production),
-            origins: origin::trusted_origins(&mut r, &base_url, production, server.port),
+            origins: origin::trusted_origins(&mut r, own_origins, production, server.port),
             disabled_paths: r.list("disabledPaths").unwrap_or_default(),
             plugins,
             server,
@@ -146,7 +158,7 @@ impl Config {
             email_and_password,
             session: session::session(&mut r, plugins),
             fields: fields::read(&mut r),
-            cookies: cookies::read(&mut r, &base_url),
+            cookies: cookies::read(&mut r, &base_url, dynamic_base_url.as_ref()),
             checks: origin::checks(&mut r),
             mail: mail::read(&mut r, sources, production, &base_url),
             skip_trailing_slashes: r.boolean("advanced.skipTrailingSlashes", false),
@@ -158,6 +170,7 @@ impl Config {
             jwt: jwt::read(&mut r),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,
+            dynamic_base_url,
         };
         let problems = r.finish();
         if problems.is_empty() { Ok(config) } else { Err(problems) }

@@ -111,28 +111,29 @@ pub(super) fn base_path(r: &mut Reader, base_url: &BaseUrl) -> String {
 
 pub(super) fn trusted_origins(
     r: &mut Reader,
-    base_url: &BaseUrl,
+    own: Vec<String>,
     production: bool,
     port: u16,
 ) -> TrustedOrigins {
-    let mut patterns = r.list("trustedOrigins").unwrap_or_default();
+    let mut patterns = own;
+    patterns.extend(r.list("trustedOrigins").unwrap_or_default());
     if let Some(app) = r.text("appURL") {
         match BaseUrl::parse(&app) {
             Ok(url) => patterns.push(url.origin().to_owned()),
             Err(reason) => r.refuse("appURL", reason),
         }
     }
-    if !production && !r.is_set("baseURL") {
+    if !production && !r.is_set("baseURL") && !r.is_set("baseURL.allowedHosts") {
         // Both names of this machine are the developer's own server.
         patterns.push(format!("http://127.0.0.1:{port}"));
     }
-    match TrustedOrigins::new(base_url.origin(), &patterns) {
+    match TrustedOrigins::of(&patterns) {
         Ok(origins) => origins,
         Err(problems) => {
             for problem in problems {
                 r.refuse("trustedOrigins", problem);
             }
-            TrustedOrigins::only(base_url.origin())
+            TrustedOrigins::default()
         }
     }
 }

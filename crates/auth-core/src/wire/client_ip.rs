@@ -198,6 +198,12 @@ impl ClientIpRules {
         None
     }
 
+    /// Whether what `peer` says about a request that it passes on is believed: everybody is, where no proxy is named.
+    #[must_use]
+    pub fn is_believed(&self, peer: Option<IpAddr>) -> bool {
+        self.trusted_proxies.is_empty() || peer.is_some_and(|peer| self.is_trusted_proxy(peer))
+    }
+
     fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|proxy| proxy.contains(address))
     }

@@ -6,6 +6,7 @@ pub mod cookie;
 pub mod cookie_parts;
 pub mod cors;
 pub mod email;
+pub mod host;
 pub mod names;
 pub mod origin;
 pub mod query;

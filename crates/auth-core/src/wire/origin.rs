@@ -20,32 +20,11 @@ use pattern::Pattern;
 const NEVER_TRUSTED: [&str; 7] =
     ["about", "blob", "data", "filesystem", "javascript", "vbscript", "view-source"];
 
-/// The server's own origin and the patterns of `trustedOrigins`.
-#[derive(Clone, Debug)]
+/// The server's own origins and the patterns of `trustedOrigins`.
+#[derive(Clone, Debug, Default)]
 pub struct TrustedOrigins(Vec<Pattern>);
 
 impl TrustedOrigins {
-    /// Trusts the origin of `base_url` and whatever matches `patterns`; empty patterns are left out.
-    ///
-    /// # Errors
-    /// One sentence for each pattern that could never match or must not.
-    pub fn new(base_url: &str, patterns: &[String]) -> Result<Self, Vec<String>> {
-        let mut listed = Self::of(patterns);
-        match Url::parse(base_url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => {
-                if let Ok(Self(trusted)) = &mut listed {
-                    trusted.insert(0, Pattern::Origin(url.origin().ascii_serialization()));
-                }
-                listed
-            }
-            Ok(_) | Err(_) => {
-                let mut problems = vec![format!("{base_url:?} is not an http or https URL")];
-                problems.extend(listed.err().unwrap_or_default());
-                Err(problems)
-            }
-        }
-    }
-
     /// Trusts whatever matches `patterns`; empty patterns are left out.
     ///
     /// # Errors
@@ -60,12 +39,6 @@ impl TrustedOrigins {
             }
         }
         if problems.is_empty() { Ok(Self(trusted)) } else { Err(problems) }
-    }
-
-    /// Trusts `origin` and nothing else.
-    #[must_use]
-    pub fn only(origin: &str) -> Self {
-        Self(vec![Pattern::Origin(origin.to_owned())])
     }
 
     /// Whether an `Origin` or `Referer` header names a trusted site; a path alone names none.
