@@ -30,9 +30,11 @@ compat() {
   scripts/compat-deps.sh
   say "Node: the official client, jose, and a Better Auth server on the same database"
   node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs compat/adopt/*.test.mjs
-  say "Node: the example page's proxy and token keeping"
+  say "Node: the module that keeps tokens"
+  (cd clients && npm test)
+  say "Node: the example page's proxy"
   (cd examples/web && npm ci --silent && npm test)
-  say "Chromium: the official client's useSession in React, Vue and Svelte"
+  say "Chromium: the official client's useSession in React, Vue and Svelte; the module that keeps tokens"
   scripts/chromium.sh >/dev/null
   npm ci --prefix compat/browser --silent
   node --test --test-reporter=spec compat/browser/*.test.mjs

@@ -1,7 +1,7 @@
 // The page. Everything about accounts and cookies is done by the official client; this file shows what it reports.
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
-import { tokenSource } from "./token.js";
+import { tokenSource } from "../../../clients/token-source.js";
 
 const API = "/api/example";
 // No baseURL: the client takes this page's own origin and /api/auth.
