@@ -17,7 +17,7 @@ on_every_database!(
     a_session_in_a_cookie_is_believed_where_it_was_issued,
 );
 
-fn hosts(more: Value) -> Value {
+fn hosts(more: &Value) -> Value {
     let mut settings = json!({ "baseURL": {
         "allowedHosts": ["auth.one.test", "*.two.test", "127.0.0.1:*"], "protocol": "https",
     } });
@@ -63,7 +63,7 @@ fn refused(response: &TestResponse) {
 }
 
 async fn tokens_mails_and_redirects_name_the_host_that_was_asked(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({}))).await;
+    let server = Server::with(database, hosts(&json!({}))).await;
     let ada = cookies(&server.call(sign_up("auth.one.test", "ada")).await);
     for (host, origin) in [
         ("auth.one.test", "https://auth.one.test"),
@@ -91,7 +91,7 @@ async fn tokens_mails_and_redirects_name_the_host_that_was_asked(database: TestD
 }
 
 async fn other_hosts_are_refused_or_get_the_fallback(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({}))).await;
+    let server = Server::with(database, hosts(&json!({}))).await;
     let ada = cookies(&server.call(sign_up("auth.one.test", "ada")).await);
     let elsewhere = ["evil.test", "one.test", "two.test", "auth.one.test:8443", "auth.one.test.evil.test"];
     for host in elsewhere {
@@ -112,7 +112,7 @@ async fn other_hosts_are_refused_or_get_the_fallback(database: TestDatabase) {
 }
 
 async fn nothing_that_only_looks_like_a_host_is_one(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({}))).await;
+    let server = Server::with(database, hosts(&json!({}))).await;
     for host in [
         "auth.one.test.",
         "auth.one.test, evil.test",
@@ -167,7 +167,7 @@ async fn nothing_that_only_looks_like_a_host_is_one(database: TestDatabase) {
 }
 
 async fn a_proxy_is_believed_by_setting_only(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({}))).await;
+    let server = Server::with(database, hosts(&json!({}))).await;
     let ada = cookies(&server.call(sign_up("auth.one.test", "ada")).await);
     let token = |host: &str, headers: &[(&str, &str)]| {
         let request = at(host, get("/token").header("cookie", &ada));
@@ -226,7 +226,7 @@ async fn only_the_named_proxies_are_believed(database: TestDatabase) {
 }
 
 async fn pages_of_every_allowed_host_are_trusted(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({ "trustedOrigins": ["https://app.test"] }))).await;
+    let server = Server::with(database, hosts(&json!({ "trustedOrigins": ["https://app.test"] }))).await;
     let sign_out = |origin: &str, target: &str| {
         let request = post("/sign-out", json!({ "callbackURL": target }));
         at("auth.one.test", request.header("cookie", "theme=dark").header("origin", origin))
@@ -251,7 +251,7 @@ async fn removed(server: &Server, host: &str) -> String {
 }
 
 async fn cookies_follow_the_protocol_and_shared_ones_the_host(database: TestDatabase) {
-    let server = Server::with(database, hosts(json!({}))).await;
+    let server = Server::with(database, hosts(&json!({}))).await;
     let secure = "__Secure-better-auth.session_token=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
     assert_eq!(removed(&server, "a.two.test").await, secure);
 
@@ -274,7 +274,7 @@ async fn cookies_follow_the_protocol_and_shared_ones_the_host(database: TestData
 }
 
 async fn a_session_in_a_cookie_is_believed_where_it_was_issued(database: TestDatabase) {
-    let settings = hosts(json!({
+    let settings = hosts(&json!({
         "session": { "cookieCache": { "enabled": true, "strategy": "jwt" } },
         "jwt": { "sessionCookieCache": true },
     }));
