@@ -4,16 +4,6 @@ import { readFileSync } from "node:fs";
 
 // The settings that the server has no feature for yet, each with the reason.
 const NOT_BUILT = {
-  providers: "sign-in with Google and other providers",
-  "account.encryptOAuthTokens": "provider accounts",
-  "account.storeAccountCookie": "provider accounts",
-  "account.storeStateStrategy": "sign-in with providers",
-  "account.updateAccountOnSignIn": "provider accounts",
-  "account.accountLinking.enabled": "provider accounts: linking",
-  "account.accountLinking.trustedProviders": "provider accounts: linking",
-  "account.accountLinking.allowDifferentEmails": "provider accounts: linking",
-  "account.accountLinking.requireLocalEmailVerified": "provider accounts: linking",
-  "account.accountLinking.updateUserInfoOnLink": "provider accounts: linking",
   "advanced.database": "ids made in another way",
 };
 
@@ -31,6 +21,15 @@ export function translate(profile) {
   // Upstream has both under one name.
   if (settings.dynamicBaseURL) settings.baseURL = settings.dynamicBaseURL;
   delete settings.dynamicBaseURL;
+
+  // The transcripts' provider stands in for Google behind the browser's back.
+  const { social = {}, ...others } = settings.providers ?? {};
+  settings.providers = others;
+  settings.socialProviders = Object.fromEntries(Object.entries(social).filter(([, options]) => options));
+  const idp = process.env.IDP_URL;
+  if (settings.socialProviders.google && idp) {
+    Object.assign(settings.socialProviders.google, { tokenEndpoint: `${idp}/google/token`, jwksEndpoint: `${idp}/google/certs` });
+  }
 
   // A feature that is on is a plugin by name here; its options are a section.
   settings.plugins = ["jwt", "bearer"].filter((name) => settings[name]);

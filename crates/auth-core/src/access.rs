@@ -7,7 +7,7 @@ use std::future::Future;
 use std::ops::Deref;
 
 use crate::call::Call;
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::features::session::{self, Resolved, Session, Source, Writes, codes};
 use crate::features::user::User;
 
@@ -85,6 +85,31 @@ impl Access for Sensitive {
 }
 
 impl Deref for Sensitive {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+/// As [`Sensitive`], for the endpoints that upstream lets refuse without a body.
+pub struct SensitiveSilent(SignedIn);
+
+impl Access for SensitiveSilent {
+    const NAME: &'static str = "session, from the database; 401 without a body";
+
+    async fn admit(call: Call) -> Result<Self> {
+        match SignedIn::read_from(call, Source::Database).await {
+            Ok(cx) => Ok(Self(cx)),
+            Err(Error::Api { status: Status::Unauthorized, code, .. }) => {
+                Err(code.silent(Status::Unauthorized))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Deref for SensitiveSilent {
     type Target = SignedIn;
 
     fn deref(&self) -> &SignedIn {

@@ -8,7 +8,9 @@ use crate::config::Config;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
+use crate::features::account::AccountCookie;
 use crate::features::session::SessionCache;
+use crate::features::social::Social;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
 use crate::limits::Limits;
@@ -35,6 +37,10 @@ pub struct Shared {
     pub cookies: CookieNames,
     /// Reads and writes the copy of a session in a cookie, if there is to be one.
     pub session_cache: Option<SessionCache>,
+    /// Seals and opens the cookie with an account, if there is to be one.
+    pub account_cookie: Option<AccountCookie>,
+    /// Providers to sign in with.
+    pub social: Social,
     /// The signing key and the published keys, if the jwt plugin is on.
     pub keys: Option<Keyring>,
     /// Sends mail.
@@ -64,6 +70,9 @@ pub enum BuildError {
     /// The key that encrypts cookies could not be derived.
     #[error("cannot derive the key that encrypts cookies: {0}")]
     CookieKey(#[from] JweError),
+    /// The client that calls providers could not be set up.
+    #[error("cannot set up the HTTP client: {0}")]
+    Outbound(String),
     /// The threads that hash passwords could not be started.
     #[error("cannot start the password hashing threads: {0}")]
     Hasher(String),
@@ -98,6 +107,9 @@ impl Shared {
             signer: secrets.cookie_signer(config.cookies.accept_older_secrets),
             cookies: CookieNames::new(&config.cookies),
             session_cache: SessionCache::new(&config.session, secrets)?,
+            account_cookie: AccountCookie::new(&config, secrets)?,
+            social: Social::new(&config, secrets, clock.clone(), entropy.clone())
+                .map_err(|error| BuildError::Outbound(error.to_string()))?,
             keys: config.plugins.jwt.then(|| Keyring::new(&config, secrets)),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,

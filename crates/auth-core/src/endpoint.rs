@@ -26,6 +26,8 @@ pub enum BodyTypes {
     /// `application/json` and `application/x-www-form-urlencoded`: a plain HTML form can post here, so the
     /// fetch-metadata rule against cross-site logins applies too.
     JsonAndForm,
+    /// The same, from any site's page: the endpoint only leads on, so that no rule against foreign forms applies.
+    JsonAndForeignForm,
 }
 
 /// One endpoint.
@@ -87,6 +89,13 @@ impl Endpoint {
     #[must_use]
     pub fn with_form(mut self) -> Self {
         self.body = BodyTypes::JsonAndForm;
+        self
+    }
+
+    /// This endpoint, also reading forms that another site's page sends.
+    #[must_use]
+    pub fn with_foreign_form(mut self) -> Self {
+        self.body = BodyTypes::JsonAndForeignForm;
         self
     }
 

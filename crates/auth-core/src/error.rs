@@ -53,6 +53,12 @@ impl ErrorCode {
         Error::Busy { code: self, retry_after: Duration::from_secs(1) }
     }
 
+    /// Any status, without a body: upstream has refusals that say nothing.
+    #[must_use]
+    pub fn silent(self, status: Status) -> Error {
+        Error::Silent { status, code: self }
+    }
+
     /// Any other status.
     #[must_use]
     pub fn with(self, status: Status) -> Error {
@@ -75,6 +81,8 @@ pub enum Status {
     MethodNotAllowed,
     /// 408
     RequestTimeout,
+    /// 409
+    Conflict,
     /// 413
     PayloadTooLarge,
     /// 415
@@ -96,6 +104,7 @@ impl Status {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
+            Self::Conflict => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::MisdirectedRequest => 421,
@@ -116,6 +125,14 @@ pub enum Error {
         code: ErrorCode,
         /// Instead of the table's message, where upstream words it for the request.
         message: Option<String>,
+    },
+    /// A refusal with an empty body of upstream's media type.
+    #[error("{}", code.code)]
+    Silent {
+        /// The status.
+        status: Status,
+        /// The table entry.
+        code: ErrorCode,
     },
     /// 404 with an empty body, as upstream answers what it does not route.
     #[error("no such route")]
@@ -256,6 +273,9 @@ impl Error {
             Self::Api { status, code, message } => {
                 body(status.code(), code, message.as_deref().unwrap_or(code.message))
             }
+            Self::Silent { status, code } => Response::empty(status.code())
+                .header("Content-Type", "application/json")
+                .header("X-Error-Id", code.id),
             Self::NoRoute => Response::empty(404).header("X-Error-Id", codes::NO_ROUTE.id),
             Self::Disabled => Response::empty(404)
                 .header("Content-Type", "text/plain;charset=UTF-8")

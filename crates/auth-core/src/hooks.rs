@@ -32,6 +32,19 @@ pub struct RevokedKey {
 /// Joins the transaction that takes a signing key out of use.
 pub type KeyRevoked = for<'a> fn(&'a mut Db, &'a RevokedKey) -> BoxFuture<'a, store::Result<()>>;
 
+/// Where a browser goes to sign out at a provider too.
+pub type ProviderLogout =
+    for<'a> fn(&'a Call, &'a User, LogoutWish<'a>) -> BoxFuture<'a, Result<Option<String>>>;
+
+/// What somebody wants after signing out at a provider.
+#[derive(Debug, Clone, Copy)]
+pub struct LogoutWish<'a> {
+    /// Where the provider leads back to.
+    pub target: Option<&'a RedirectTarget>,
+    /// What it brings back.
+    pub state: Option<&'a str>,
+}
+
 /// The events a feature joins; absent ones cost nothing.
 #[derive(Default, Clone, Copy)]
 pub struct Hooks {
@@ -43,6 +56,11 @@ pub struct Hooks {
     pub session_cache: Option<SessionCacheSigner>,
     /// Somebody has signed up, and wants to be led there: may send mail.
     pub after_sign_up: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
+    /// A sign-in with a provider has made a user whose address is not proven: may send mail. The flag: the provider
+    /// is one for proven addresses only.
+    pub after_provider_sign_up: Option<fn(&Call, &User, &RedirectTarget, bool)>,
+    /// Somebody signs out: where to sign out at the provider that they signed in with.
+    pub provider_logout: Option<ProviderLogout>,
     /// A right password was refused because the address is not proven: may send mail.
     pub after_unverified_sign_in: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
     /// The endpoint has answered, well or not: may add headers.
@@ -75,6 +93,21 @@ impl HookList {
 
     pub(crate) fn after_sign_up(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {
         self.0.iter().filter_map(|hooks| hooks.after_sign_up).for_each(|hook| hook(call, user, target));
+    }
+
+    pub(crate) fn after_provider_sign_up(
+        &self,
+        call: &Call,
+        user: &User,
+        target: &RedirectTarget,
+        wants: bool,
+    ) {
+        let hooks = self.0.iter().filter_map(|hooks| hooks.after_provider_sign_up);
+        hooks.for_each(|hook| hook(call, user, target, wants));
+    }
+
+    pub(crate) fn provider_logout(&self) -> Option<ProviderLogout> {
+        self.0.iter().find_map(|hooks| hooks.provider_logout)
     }
 
     pub(crate) fn after_unverified_sign_in(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {

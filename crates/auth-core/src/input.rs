@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
     /// The body must be an object.
     pub fn object(&mut self) -> Option<Object<'_, 'a>> {
         let members = self.members("object")?;
-        Some(Object { members, fields: self })
+        Some(Object { members, fields: self, place: "body.".to_owned() })
     }
 
     /// The body must be an object; upstream joins two schemas here and reports both.
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
         if members.is_none() {
             self.members("record");
         }
-        Some(Object { members: members?, fields: self })
+        Some(Object { members: members?, fields: self, place: "body.".to_owned() })
     }
 
     /// The body must be a record of any members.
@@ -137,6 +137,38 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// Records that the whole body fits none of the forms it may have.
+    pub fn refuse_body(&mut self) {
+        self.issues.push("[body] Invalid input".to_owned());
+    }
+
+    /// Records that the whole query fits none of the forms it may have.
+    pub fn refuse_query(&mut self) {
+        self.issues.push("[query] Invalid input".to_owned());
+    }
+
+    /// The body's members, if it is an object; nothing is recorded.
+    pub fn any_object(&self) -> Option<&'a Map<String, Value>> {
+        self.body.and_then(Value::as_object)
+    }
+
+    /// The names in the query.
+    pub fn query_names(&self) -> impl Iterator<Item = &'a str> {
+        self.query.names()
+    }
+
+    /// As [`query_callback`](Self::query_callback), under another name and with another code.
+    pub fn query_redirect(&mut self, name: &str, code: ErrorCode) -> Option<Option<RedirectTarget>> {
+        let Some(text) = self.query_text(name)?.filter(|text| !text.is_empty()) else {
+            return Some(None);
+        };
+        let target = self.redirect(&text);
+        if target.is_none() {
+            self.refusal = Some(code);
+        }
+        target.map(Some)
+    }
+
     /// The text of a name that stands in the query once.
     pub fn query_lenient(&mut self, name: &str) -> Option<String> {
         self.query.one(name).text().map(str::to_owned)
@@ -154,14 +186,7 @@ impl<'a> Fields<'a> {
     /// The `callbackURL` of the query. The inner `None`: it is absent or empty. GET has no check of redirect
     /// targets in the pipeline: an untrusted one is refused here, with upstream's code.
     pub fn query_callback(&mut self) -> Option<Option<RedirectTarget>> {
-        let Some(text) = self.query_text("callbackURL")?.filter(|text| !text.is_empty()) else {
-            return Some(None);
-        };
-        let target = self.redirect(&text);
-        if target.is_none() {
-            self.refusal = Some(codes::INVALID_CALLBACK_URL);
-        }
-        target.map(Some)
+        self.query_redirect("callbackURL", codes::INVALID_CALLBACK_URL)
     }
 
     /// As [`query_callback`](Self::query_callback), where it may be empty but not absent.
@@ -196,6 +221,8 @@ impl<'a> Fields<'a> {
 pub struct Object<'f, 'a> {
     members: &'a Map<String, Value>,
     fields: &'f mut Fields<'a>,
+    /// What stands before its members' names in messages: `body.`, `body.idToken.`.
+    place: String,
 }
 
 impl<'a> Object<'_, 'a> {
@@ -204,8 +231,9 @@ impl<'a> Object<'_, 'a> {
         self.fields.user_fields(self.members)
     }
 
-    fn issue(&mut self, name: &str, text: &str) {
-        self.fields.issues.push(format!("[body.{name}] {text}"));
+    /// Records a problem with a member.
+    pub fn issue(&mut self, name: &str, text: &str) {
+        self.fields.issues.push(format!("[{}{name}] {text}", self.place));
     }
 
     fn wrong_type(&mut self, name: &str, expected: &str) {
@@ -289,6 +317,94 @@ impl<'a> Object<'_, 'a> {
             Some(Value::Bool(flag)) => Some(Some(*flag)),
             Some(_) => {
                 self.wrong_type(name, "boolean");
+                None
+            }
+        }
+    }
+
+    /// A required text where upstream has a union of forms, and so a shorter message.
+    pub fn string_of_union(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.members.get(name).and_then(Value::as_str);
+        if text.is_none() {
+            self.issue(name, "Invalid input");
+        }
+        self.storable(name, text?)
+    }
+
+    /// A number that may be absent. `null` is not absent.
+    pub fn optional_number(&mut self, name: &str) -> Option<Option<f64>> {
+        match self.members.get(name) {
+            None => Some(None),
+            Some(Value::Number(number)) => Some(number.as_f64()),
+            Some(_) => {
+                self.wrong_type(name, "number");
+                None
+            }
+        }
+    }
+
+    /// A list of texts that may be absent.
+    pub fn optional_texts(&mut self, name: &str) -> Option<Option<Vec<String>>> {
+        let items = match self.members.get(name) {
+            None => return Some(None),
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                self.wrong_type(name, "array");
+                return None;
+            }
+        };
+        let mut texts = Some(Vec::with_capacity(items.len()));
+        for (index, item) in items.iter().enumerate() {
+            let text = self.text_in(&format!("{name}.{index}"), item);
+            texts = texts.zip(text).map(|(mut texts, text)| {
+                texts.push(text);
+                texts
+            });
+        }
+        texts.map(Some)
+    }
+
+    /// A record of texts that may be absent.
+    pub fn optional_text_record(&mut self, name: &str) -> Option<Option<Vec<(String, String)>>> {
+        let Some(members) = self.optional_record(name)? else { return Some(None) };
+        let mut texts = Some(Vec::with_capacity(members.len()));
+        for (key, value) in members {
+            let text = self.text_in(&format!("{name}.{key}"), value);
+            texts = texts.zip(text).map(|(mut texts, text)| {
+                texts.push((key.clone(), text));
+                texts
+            });
+        }
+        texts.map(Some)
+    }
+
+    fn text_in(&mut self, place: &str, value: &Value) -> Option<String> {
+        if let Value::String(text) = value {
+            return self.storable(place, text).map(str::to_owned);
+        }
+        let received = type_name(Some(value));
+        self.issue(place, &format!("Invalid input: expected string, received {received}"));
+        None
+    }
+
+    /// A record of any members that may be absent.
+    pub fn optional_record(&mut self, name: &str) -> Option<Option<&'a Map<String, Value>>> {
+        self.optional_members(name, "record")
+    }
+
+    /// An object that may be absent, to be read as this one is.
+    pub fn optional_object(&mut self, name: &str) -> Option<Option<Object<'_, 'a>>> {
+        let Some(members) = self.optional_members(name, "object")? else { return Some(None) };
+        let place = format!("{}{name}.", self.place);
+        Some(Some(Object { members, fields: self.fields, place }))
+    }
+
+    fn optional_members(&mut self, name: &str, expected: &str) -> Option<Option<&'a Map<String, Value>>> {
+        match self.members.get(name) {
+            None => Some(None),
+            Some(Value::Object(members)) => Some(Some(members)),
+            Some(_) => {
+                self.wrong_type(name, expected);
                 None
             }
         }

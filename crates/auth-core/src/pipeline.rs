@@ -63,8 +63,8 @@ pub async fn run(app: Arc<App>, endpoint: &Endpoint, request: Request) -> Respon
     let answer = tokio::time::timeout(call.app.config.server.request_timeout, async {
         let body = parse_body(endpoint, &call.request)?;
         if endpoint.method == Method::Post {
-            let has_form = endpoint.body == BodyTypes::JsonAndForm;
-            check_request_origin(&call, if has_form { From::Cookies } else { From::Anywhere })?;
+            let is_json = endpoint.body == BodyTypes::Json && !call.app.config.upstream_exact;
+            check_request_origin(&call, if is_json { From::Anywhere } else { From::Cookies })?;
             check_redirect_targets(&call, body.as_ref())?;
         }
         call.app.clone().hooks.before_session(&mut call);
@@ -93,7 +93,7 @@ fn parse_body(endpoint: &Endpoint, request: &Request) -> Result<Option<Value>> {
     }
     let allowed: &[&str] = match endpoint.body {
         BodyTypes::Json => &[JSON],
-        BodyTypes::JsonAndForm => &[FORM, JSON],
+        BodyTypes::JsonAndForm | BodyTypes::JsonAndForeignForm => &[FORM, JSON],
     };
     let refuse = |said: String| {
         let status = crate::error::Status::UnsupportedMediaType;
@@ -105,9 +105,7 @@ fn parse_body(endpoint: &Endpoint, request: &Request) -> Result<Option<Value>> {
     };
     let media_type = raw.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
-        FORM if endpoint.body == BodyTypes::JsonAndForm => {
-            Ok(Some(Value::Object(query::form(&request.body))))
-        }
+        FORM if endpoint.body != BodyTypes::Json => Ok(Some(Value::Object(query::form(&request.body)))),
         JSON => match serde_json::from_slice(&request.body) {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(codes::BAD_REQUEST.bad_request()),

@@ -135,6 +135,12 @@ impl Outgoing {
         self.lock().cookies.retain(|cookie| !is_meant(&cookie.name));
     }
 
+    /// Whether a cookie is set or deleted.
+    #[must_use]
+    pub fn has_cookie(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        self.lock().cookies.iter().any(|cookie| is_meant(&cookie.name))
+    }
+
     /// Sets a header; a later one of the same name replaces it.
     pub fn header(&self, name: &'static str, value: impl Into<String>) {
         let mut pending = self.lock();

@@ -107,7 +107,10 @@ impl Router {
     #[must_use]
     pub fn known_path(&self, path: &str) -> Option<&'static str> {
         let path = self.own_path(path)?;
-        let index = [Method::Get, Method::Post].iter().find_map(|method| self.index(*method, path))?;
+        let methods = [Method::Get, Method::Post];
+        // A path of its own goes before one that ends in a parameter, whatever their methods.
+        let exact = methods.iter().find_map(|method| self.by_path.get(&(*method, path)).copied());
+        let index = exact.or_else(|| methods.iter().find_map(|method| self.index(*method, path)))?;
         self.endpoints.get(index).map(|endpoint| endpoint.path)
     }
 

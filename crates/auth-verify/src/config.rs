@@ -56,6 +56,25 @@ impl VerifierBuilder {
         }
     }
 
+    /// Accepts tokens of each of these issuers, which share their keys.
+    #[must_use]
+    pub fn issuers(self, issuers: &[String]) -> Self {
+        self.with(|policy| policy.with_issuers(issuers))
+    }
+
+    /// Accepts tokens of whoever has these keys: for services where each tenant is an issuer of its own. The caller
+    /// has to judge `iss`.
+    #[must_use]
+    pub fn any_issuer(self) -> Self {
+        self.with(|policy| Ok(policy.with_any_issuer()))
+    }
+
+    /// Accepts tokens for each of these audiences.
+    #[must_use]
+    pub fn audiences(self, audiences: &[String]) -> Self {
+        self.with(|policy| policy.with_audiences(audiences))
+    }
+
     /// Allows these algorithms only. Default: EdDSA, Ed25519, ES256, RS256.
     #[must_use]
     pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {

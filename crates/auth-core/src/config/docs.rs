@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
+use super::reader::PROVIDER;
 use super::settings::{Kind, SETTINGS};
+
+/// The provider that stands for all of them.
+const EXAMPLE_PROVIDER: &str = "GOOGLE";
 
 /// Variables that are read before any setting: name, meaning, default, example. They cannot be given as files.
 const BEFORE_SETTINGS: [(&str, &str, &str, &str); 2] = [
@@ -28,6 +32,7 @@ pub fn env_example() -> String {
     }
     for setting in SETTINGS {
         let Some(name) = setting.env else { continue };
+        let name = &*name.replace(PROVIDER, EXAMPLE_PROVIDER);
         let example = match (name, setting.kind) {
             ("NODE_ENV", _) => "development",
             ("BETTER_AUTH_URL", _) => "https://auth.example.com",
@@ -82,13 +87,18 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn is_setting(name: &str) -> bool {
+        let variable = |env: &str| env.replace(PROVIDER, EXAMPLE_PROVIDER);
+        SETTINGS.iter().filter_map(|setting| setting.env).any(|env| variable(env) == name)
+    }
+
     #[test]
     fn every_variable_of_the_example_is_known() {
         for line in env_example().lines().filter(|line| line.starts_with('#') && line.contains('=')) {
             let name = line.trim_start_matches('#').split('=').next().unwrap();
             if !name.contains(' ') {
                 let is_before = BEFORE_SETTINGS.iter().any(|(before, ..)| *before == name);
-                assert!(is_before || SETTINGS.iter().any(|setting| setting.env == Some(name)), "{name}");
+                assert!(is_before || is_setting(name), "{name}");
             }
         }
     }

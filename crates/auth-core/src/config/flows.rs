@@ -11,6 +11,8 @@ pub struct EmailVerificationConfig {
     pub send: bool,
     /// A sign-up sends one.
     pub send_on_sign_up: bool,
+    /// What the setting says about that, if anything.
+    pub send_on_sign_up_set: Option<bool>,
     /// A sign-in with an unproven address sends one, where it is refused for that.
     pub send_on_sign_in: bool,
     /// The link also signs in.
@@ -52,9 +54,11 @@ pub struct VerificationConfig {
 
 /// Reads `emailVerification`.
 pub(super) fn email_verification(r: &mut Reader, required: bool) -> EmailVerificationConfig {
+    let send_on_sign_up_set = r.flag("emailVerification.sendOnSignUp");
     EmailVerificationConfig {
         send: r.boolean("emailVerification.send", true),
-        send_on_sign_up: r.boolean("emailVerification.sendOnSignUp", required),
+        send_on_sign_up: send_on_sign_up_set.unwrap_or(required),
+        send_on_sign_up_set,
         send_on_sign_in: r.boolean("emailVerification.sendOnSignIn", false),
         auto_sign_in: r.boolean("emailVerification.autoSignInAfterVerification", false),
         expires_in: seconds(r.seconds("emailVerification.expiresIn", 3600).max(1)),

@@ -1,6 +1,7 @@
 //! Configuration: one file with upstream's option names, overridden by environment variables, parsed into
 //! types once. [`Config::load`] is a pure function of its sources and reports every problem at once.
 
+mod account;
 mod cookies;
 mod cors;
 mod database_url;
@@ -19,6 +20,7 @@ mod secrets;
 mod server;
 mod session;
 mod settings;
+mod social;
 mod types;
 
 use crate::crypto::secrets::Secrets;
@@ -27,6 +29,7 @@ use crate::wire::client_ip::ClientIpRules;
 use crate::wire::cors::Cors;
 use crate::wire::origin::TrustedOrigins;
 
+pub use account::{AccountConfig, LinkingConfig, OutboundConfig};
 pub use cookies::{CookieConfig, CookieKind};
 pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
@@ -43,6 +46,7 @@ pub use reader::{Problem, Sources};
 pub use server::{DatabaseConfig, ServerConfig};
 pub use session::{CookieCacheConfig, CookieCacheStrategy, SessionConfig};
 pub use settings::{Kind, SETTINGS, Setting};
+pub use social::{GenericProvider, SocialConfig};
 pub use types::{BaseUrl, JwtAlgorithm};
 
 /// Everything that the server was told, understood and checked.
@@ -78,8 +82,12 @@ pub struct Config {
     pub delete_user: DeleteUserConfig,
     /// One-time values.
     pub verification: VerificationConfig,
-    /// The last way to sign in may be removed.
-    pub allow_unlinking_all: bool,
+    /// Accounts at providers.
+    pub account: AccountConfig,
+    /// Providers to sign in with.
+    pub social: SocialConfig,
+    /// How providers are reached.
+    pub outbound: OutboundConfig,
     /// Sessions.
     pub session: SessionConfig,
     /// Fields of users and sessions that the operator declared.
@@ -154,7 +162,9 @@ impl Config {
             change_email: flows::change_email(&mut r),
             delete_user: flows::delete_user(&mut r),
             verification: flows::verification(&mut r),
-            allow_unlinking_all: r.boolean("account.accountLinking.allowUnlinkingAll", false),
+            account: account::account(&mut r),
+            social: social::read(&mut r),
+            outbound: account::outbound(&mut r),
             email_and_password,
             session: session::session(&mut r, plugins),
             fields: fields::read(&mut r),

@@ -20,6 +20,10 @@ use auth_jose::Secret;
 use serde_json::Value;
 
 use super::settings::{Kind, SETTINGS, Setting};
+use crate::features::social::providers;
+
+/// Stands in the name of a variable that each provider has.
+pub(super) const PROVIDER: &str = "<PROVIDER>";
 
 mod place;
 #[cfg(test)]
@@ -85,8 +89,10 @@ impl Reader {
             reader.read_file(path, sources);
         }
         for setting in settings {
-            if let Some(name) = setting.env {
-                reader.read_env(setting, name, sources);
+            match setting.env {
+                Some(name) if name.contains(PROVIDER) => reader.read_provider_env(setting, name, sources),
+                Some(name) => reader.read_env(setting, setting.key.into(), name, sources),
+                None => {}
             }
         }
         reader
@@ -155,7 +161,19 @@ impl Reader {
         }
     }
 
-    fn read_env(&mut self, setting: &'static Setting, name: &'static str, sources: &Sources<'_>) {
+    /// A variable of each built-in provider: `GOOGLE_CLIENT_ID`, `GITHUB_CLIENT_ID`, ...
+    fn read_provider_env(&mut self, setting: &'static Setting, name: &str, sources: &Sources<'_>) {
+        for row in providers::ROWS {
+            let name = name.replace(PROVIDER, &row.id.to_ascii_uppercase().replace('-', "_"));
+            let key = Key { pattern: setting.key, names: vec![row.id.to_owned()] };
+            self.read_env(setting, key.clone(), &name, sources);
+            if self.found.contains_key(&key) {
+                self.entries.push(Key { pattern: "socialProviders.<provider>", names: key.names });
+            }
+        }
+    }
+
+    fn read_env(&mut self, setting: &'static Setting, key: Key, name: &str, sources: &Sources<'_>) {
         let file_name = format!("{name}_FILE");
         let plain = (sources.env)(name).filter(|value| !value.is_empty());
         let from_file = (sources.env)(&file_name).filter(|path| !path.is_empty());
@@ -181,7 +199,7 @@ impl Reader {
         } else {
             from_text(setting.kind, text)
         };
-        self.found.insert(setting.key.into(), Found { value, name });
+        self.found.insert(key, Found { value, name });
     }
 
     /// Records a problem of the whole configuration.
@@ -215,6 +233,16 @@ impl Reader {
         let inner = self.settings.iter().map(|setting| setting.key);
         self.asked.extend(inner.filter(|key| key.starts_with(entry)));
         names
+    }
+
+    /// The names of the entries of a map that stands in an entry of a map or list.
+    pub(crate) fn names_in(&mut self, entry: &'static str, outer: &str) -> Vec<String> {
+        self.names(entry);
+        let found = self
+            .entries
+            .iter()
+            .filter(|key| key.pattern == entry && key.names.first().is_some_and(|name| name == outer));
+        found.filter_map(|key| key.names.get(1).cloned()).collect()
     }
 
     fn value<T>(&mut self, key: Key, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {

@@ -1,10 +1,12 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
+mod account;
 mod fields;
 mod flows;
 mod jwt;
 mod limits;
 mod session;
+mod social;
 
 /// What a setting's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,17 +75,27 @@ const fn setting(
 }
 
 /// All settings, in the order of the documents.
-pub const SETTINGS: &[Setting] =
-    &join::<
-        {
-            GENERAL.len()
-                + flows::SETTINGS.len()
-                + limits::SETTINGS.len()
-                + session::SETTINGS.len()
-                + fields::SETTINGS.len()
-                + jwt::SETTINGS.len()
-        },
-    >(&[GENERAL, flows::SETTINGS, limits::SETTINGS, session::SETTINGS, fields::SETTINGS, jwt::SETTINGS]);
+pub const SETTINGS: &[Setting] = &join::<
+    {
+        GENERAL.len()
+            + flows::SETTINGS.len()
+            + account::SETTINGS.len()
+            + social::SETTINGS.len()
+            + limits::SETTINGS.len()
+            + session::SETTINGS.len()
+            + fields::SETTINGS.len()
+            + jwt::SETTINGS.len()
+    },
+>(&[
+    GENERAL,
+    flows::SETTINGS,
+    account::SETTINGS,
+    social::SETTINGS,
+    limits::SETTINGS,
+    session::SETTINGS,
+    fields::SETTINGS,
+    jwt::SETTINGS,
+]);
 
 /// One list of several; fewer or more than `N` settings do not compile.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where a wrong index is an error")]

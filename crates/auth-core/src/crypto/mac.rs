@@ -19,7 +19,11 @@ impl MacKey {
     /// The key of the secret's UTF-8 bytes.
     #[must_use]
     pub fn new(secret: &Secret<String>) -> Self {
-        let secret = secret.expose().as_bytes();
+        Self::of_bytes(secret.expose().as_bytes())
+    }
+
+    /// The key of these bytes.
+    pub(super) fn of_bytes(secret: &[u8]) -> Self {
         let mut block = Zeroizing::new([0_u8; BLOCK_LENGTH]);
         let digest;
         // HMAC's own preparation of a key, done here because a key of one whole block cannot be refused.

@@ -10,6 +10,12 @@ pub fn alphanumeric(entropy: &dyn Entropy, purpose: &'static str, length: usize)
     over_alphabet(entropy, purpose, ALPHANUMERIC, length)
 }
 
+/// `length` characters of `a-zA-Z0-9-_`, each equally likely: upstream's form of state, nonce and code verifier.
+pub fn url_safe(entropy: &dyn Entropy, purpose: &'static str, length: usize) -> String {
+    const URL_SAFE: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+    over_alphabet(entropy, purpose, URL_SAFE, length)
+}
+
 /// `length` characters of an ASCII `alphabet` of at most 256 characters, each equally likely; empty
 /// for an empty alphabet.
 ///

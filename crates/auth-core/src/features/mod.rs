@@ -29,6 +29,7 @@ pub fn enabled(config: &Config) -> Vec<Feature> {
         user::feature(),
         delete_user::feature(),
         account::feature(),
+        social::feature(),
     ];
     if config.plugins.bearer {
         features.push(bearer::feature());
@@ -51,6 +52,7 @@ pub fn error_codes() -> Vec<ErrorCode> {
         user::feature(),
         delete_user::feature(),
         account::feature(),
+        social::feature(),
         bearer::feature(),
         jwt::feature(),
     ];

@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     ResetPassword,
     /// Deletes the account.
     DeleteAccount,
+    /// Remembers a sign-in with a provider.
+    AuthState,
     /// Marks a signed link as used.
     UsedLink,
 }
@@ -32,6 +34,7 @@ impl Purpose {
         match self {
             Self::ResetPassword => "reset-password:",
             Self::DeleteAccount => "delete-account-",
+            Self::AuthState => "auth-state:",
             Self::UsedLink => "used-link:",
         }
     }
@@ -78,6 +81,7 @@ impl OneTimeToken {
                 const DIGITS_AND_LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
                 random::over_alphabet(entropy, "one-time-token", DIGITS_AND_LOWER, 32)
             }
+            Purpose::AuthState => random::url_safe(entropy, "one-time-token", 32),
         })
     }
 

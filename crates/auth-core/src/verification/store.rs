@@ -44,12 +44,25 @@ impl Db {
         name: &Identifier,
         now: Timestamp,
     ) -> Result<Option<Verification>> {
+        let rows = self.list_verifications(name).await?;
+        let live = rows.into_iter().filter(|row| row.expires_at.0 >= now);
+        Ok(live.max_by_key(|row| row.created_at.0))
+    }
+
+    /// The newest value of a name, expired or not: for values that say themselves when they end.
+    pub(crate) async fn find_verification_of_any_age(
+        &mut self,
+        name: &Identifier,
+    ) -> Result<Option<Verification>> {
+        Ok(self.list_verifications(name).await?.into_iter().max_by_key(|row| row.created_at.0))
+    }
+
+    async fn list_verifications(&mut self, name: &Identifier) -> Result<Vec<Verification>> {
         let rows = verification::table
             .filter(verification::identifier.eq(&name.stored).or(verification::identifier.eq(&name.plain)));
         let rows: Vec<Verification> =
             on!(self, |conn| rows.select(Verification::as_select()).load(conn).await?);
-        let live = rows.into_iter().filter(|row| row.expires_at.0 >= now);
-        Ok(live.max_by_key(|row| row.created_at.0))
+        Ok(rows)
     }
 
     /// Uses up a live value that was found. Of all racers one gets true.

@@ -42,7 +42,7 @@ impl Cookie {
     }
 }
 
-/// The session's cookies.
+/// Every cookie.
 #[derive(Debug, Clone)]
 pub struct CookieNames {
     /// The signed session token.
@@ -51,6 +51,12 @@ pub struct CookieNames {
     pub session_data: Cookie,
     /// Signed `true`: the session ends with the browser and is not extended.
     pub dont_remember: Cookie,
+    /// The account that somebody signed in with, or its parts.
+    pub account_data: Cookie,
+    /// The signed name of a sign-in with a provider, kept in the database.
+    pub state: Cookie,
+    /// A sealed sign-in with a provider.
+    pub oauth_state: Cookie,
 }
 
 impl CookieNames {
@@ -61,6 +67,9 @@ impl CookieNames {
             session_token: config.cookie(CookieKind::SessionToken),
             session_data: config.cookie(CookieKind::SessionData),
             dont_remember: config.cookie(CookieKind::DontRemember),
+            account_data: config.cookie(CookieKind::AccountData),
+            state: config.cookie(CookieKind::State),
+            oauth_state: config.cookie(CookieKind::OauthState),
         }
     }
 }

@@ -11,7 +11,7 @@ pub use check::{OriginInput, OriginRefusal, check_origin};
 
 use std::fmt;
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::wire::cookie::encode_uri_component;
 use pattern::Pattern;
@@ -69,6 +69,26 @@ impl RedirectTarget {
     /// Any text, for an operator who switched the check of redirect targets off.
     pub(crate) fn allowed_by_configuration(raw: &str) -> Self {
         Self(raw.chars().filter(|character| !character.is_control()).collect())
+    }
+
+    /// A target that was checked before it was kept where nobody else writes.
+    pub(crate) fn kept(raw: &str) -> Self {
+        Self::allowed_by_configuration(raw)
+    }
+
+    /// As [`to_location`](Self::to_location), with an error in the query: a code and, if there is one, a
+    /// description.
+    #[must_use]
+    pub fn to_location_with_error(&self, code: &str, description: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("error", code);
+        if let Some(description) = description.filter(|text| !text.is_empty()) {
+            query.append_pair("error_description", description);
+        }
+        let location = self.to_location();
+        let (target, fragment) = location.split_at(location.find('#').unwrap_or(location.len()));
+        let separator = if target.contains('?') { '&' } else { '?' };
+        format!("{target}{separator}{}{fragment}", query.finish())
     }
 
     /// The target as the client wrote it; free of control characters.

@@ -47,6 +47,11 @@ impl Query {
         }
     }
 
+    /// Every name, as often as it occurs.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A flag by JavaScript's truthiness: any text but the empty one is true, even `false`.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {

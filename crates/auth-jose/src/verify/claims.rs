@@ -14,7 +14,7 @@ pub(super) struct Checked {
 }
 
 pub(super) fn check(policy: &Policy, claims: &Members<'_>, now: Timestamp) -> Result<Checked, VerifyError> {
-    if text(claims, "iss")? != policy.issuer {
+    if !policy.accepts_issuer(text(claims, "iss")?) {
         return Err(VerifyError::IssuerMismatch);
     }
     check_audience(policy, claims)?;
@@ -63,9 +63,9 @@ pub(super) fn check(policy: &Policy, claims: &Members<'_>, now: Timestamp) -> Re
 fn check_audience(policy: &Policy, claims: &Members<'_>) -> Result<(), VerifyError> {
     let is_ours = match claims.get("aud") {
         None => return Err(VerifyError::ClaimMissing { claim: "aud" }),
-        Some(Node::Text(audience)) => *audience == policy.audience,
+        Some(Node::Text(audience)) => policy.accepts_audience(audience),
         Some(Node::Array(audiences)) if audiences.iter().all(|audience| audience.as_text().is_some()) => {
-            audiences.iter().any(|audience| audience.as_text() == Some(&policy.audience))
+            audiences.iter().filter_map(Node::as_text).any(|audience| policy.accepts_audience(audience))
         }
         Some(_) => return Err(VerifyError::ClaimInvalid { claim: "aud" }),
     };

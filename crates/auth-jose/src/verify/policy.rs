@@ -5,8 +5,9 @@ use crate::{Algorithm, Timestamp};
 /// What a token has to be: everything that is not a key or the time.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    pub(super) issuer: String,
-    pub(super) audience: String,
+    /// None: any issuer, whom the caller judges.
+    issuers: Option<Vec<String>>,
+    audiences: Vec<String>,
     algorithms: Vec<Algorithm>,
     typ: Option<String>,
     pub(super) leeway_seconds: u32,
@@ -55,8 +56,8 @@ impl Policy {
             return Err(PolicyError::AudienceEmpty);
         }
         Ok(Self {
-            issuer,
-            audience,
+            issuers: Some(vec![issuer]),
+            audiences: vec![audience],
             algorithms: vec![Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256],
             typ: None,
             leeway_seconds: 5,
@@ -64,6 +65,37 @@ impl Policy {
             max_lifetime_seconds: None,
             required_claims: Vec::new(),
         })
+    }
+
+    /// Tokens from one of these issuers instead.
+    ///
+    /// # Errors
+    /// [`PolicyError::IssuerEmpty`] when there is none, or an empty one.
+    pub fn with_issuers(mut self, issuers: &[String]) -> Result<Self, PolicyError> {
+        if issuers.is_empty() || issuers.iter().any(String::is_empty) {
+            return Err(PolicyError::IssuerEmpty);
+        }
+        self.issuers = Some(issuers.to_vec());
+        Ok(self)
+    }
+
+    /// Tokens from any issuer that has these keys. The caller judges `iss`, which still has to be there.
+    #[must_use]
+    pub fn with_any_issuer(mut self) -> Self {
+        self.issuers = None;
+        self
+    }
+
+    /// Tokens for one of these audiences instead.
+    ///
+    /// # Errors
+    /// [`PolicyError::AudienceEmpty`] when there is none, or an empty one.
+    pub fn with_audiences(mut self, audiences: &[String]) -> Result<Self, PolicyError> {
+        if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+            return Err(PolicyError::AudienceEmpty);
+        }
+        self.audiences = audiences.to_vec();
+        Ok(self)
     }
 
     /// Allows these algorithms and no others.
@@ -131,6 +163,14 @@ impl Policy {
         let oldest = self.max_age_seconds.zip(verified.issued_at());
         let too_old = oldest.map(|(seconds, issued_at)| issued_at.plus_seconds(seconds.into()));
         too_old.map_or(verified.expires_at(), |too_old| too_old.min(verified.expires_at()))
+    }
+
+    pub(super) fn accepts_issuer(&self, issuer: &str) -> bool {
+        self.issuers.as_ref().is_none_or(|issuers| issuers.iter().any(|accepted| accepted == issuer))
+    }
+
+    pub(super) fn accepts_audience(&self, audience: &str) -> bool {
+        self.audiences.iter().any(|accepted| accepted == audience)
     }
 
     pub(super) fn allowed_algorithm(&self, alg: Option<&Node<'_>>) -> Result<Algorithm, VerifyError> {

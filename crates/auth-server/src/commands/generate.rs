@@ -56,7 +56,7 @@ fn endpoints() -> Result<String, String> {
             let body = match (endpoint.method, endpoint.body) {
                 (auth_core::call::Method::Get, _) => "",
                 (_, BodyTypes::Json) => "JSON",
-                (_, BodyTypes::JsonAndForm) => "JSON, form",
+                (_, BodyTypes::JsonAndForm | BodyTypes::JsonAndForeignForm) => "JSON, form",
             };
             let sample =
                 if endpoint.sample.is_null() { String::new() } else { format!("`{}`", endpoint.sample) };

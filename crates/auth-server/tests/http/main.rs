@@ -66,6 +66,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod single_use;
+mod social;
 mod support;
 mod system;
 mod tries;

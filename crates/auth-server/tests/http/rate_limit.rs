@@ -152,7 +152,7 @@ async fn invented_paths_count_together(database: TestDatabase) {
         }
         // Those that look like a guess have the stricter rule.
         for (path, status) in
-            [("/sign-in/a", 404), ("/sign-in//email", 404), ("/sign-in", 404), ("/sign-in/b", 429)]
+            [("/sign-up/a", 404), ("/sign-up//email", 404), ("/sign-up", 404), ("/sign-up/b", 429)]
         {
             assert_eq!(server.call(get(path)).await.status, status, "{path}");
         }

@@ -27,6 +27,13 @@ impl From<(&'static str, &str)> for Key {
     }
 }
 
+/// A setting of an entry of an entry: `("providers.generic[].tokenUrlParams.<name>", "0", "audience")`.
+impl From<(&'static str, &str, &str)> for Key {
+    fn from((pattern, outer, inner): (&'static str, &str, &str)) -> Self {
+        Self { pattern, names: vec![outer.to_owned(), inner.to_owned()] }
+    }
+}
+
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut names = self.names.iter();

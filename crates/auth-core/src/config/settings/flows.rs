@@ -91,11 +91,4 @@ pub(super) const SETTINGS: &[Setting] = &[
         "false",
         "Leave expired one-time values in the table; otherwise whoever looks one up removes them.",
     ),
-    setting(
-        "account.accountLinking.allowUnlinkingAll",
-        None,
-        Boolean,
-        "false",
-        "`/unlink-account` may remove the last way to sign in.",
-    ),
 ];

@@ -1,8 +1,11 @@
 //! Accounts: how a user can sign in. The credential account holds the password's hash.
 
 pub mod codes;
+pub(crate) mod cookie;
 pub mod password;
 mod store;
+
+pub use cookie::AccountCookie;
 
 use auth_jose::{Entropy, Timestamp};
 use diesel::prelude::*;
@@ -131,7 +134,7 @@ async fn unlink_account(cx: Fresh, input: UnlinkAccount) -> Result<Reply<Done>> 
     // Two removals at once must not both find the other account still there.
     tx.lock_user(&cx.user.id).await?;
     let accounts = tx.list_accounts(&cx.user.id).await?;
-    let refusal = if accounts.len() == 1 && !cx.app.config.allow_unlinking_all {
+    let refusal = if accounts.len() == 1 && !cx.app.config.account.linking.allow_unlinking_all {
         codes::FAILED_TO_UNLINK_LAST_ACCOUNT
     } else if let Some(account) = accounts.iter().find(|account| account.id.as_str() == input.account_id) {
         tx.delete_account(&cx.user.id, &account.id).await?;

@@ -28,6 +28,7 @@ pub fn feature() -> Feature {
         .codes(codes::ALL)
         .hooks(Hooks {
             after_sign_up: Some(after_sign_up),
+            after_provider_sign_up: Some(after_provider_sign_up),
             after_unverified_sign_in: Some(after_unverified_sign_in),
             ..Hooks::default()
         })
@@ -41,6 +42,13 @@ fn can_send(app: &App) -> bool {
 fn after_sign_up(call: &Call, user: &User, target: Option<&RedirectTarget>) {
     if call.app.config.email_verification.send_on_sign_up && can_send(&call.app) {
         mail_verification(call, user, target);
+    }
+}
+
+fn after_provider_sign_up(call: &Call, user: &User, target: &RedirectTarget, wants_proof: bool) {
+    let config = &call.app.config.email_verification;
+    if config.send_on_sign_up_set.unwrap_or(wants_proof) && can_send(&call.app) {
+        mail_verification(call, user, Some(target));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Remember, Session};
 use crate::call::Call;
 use crate::error::Result;
+use crate::features::account;
 use crate::features::user::User;
 use crate::wire::cookie_parts;
 
@@ -37,6 +38,10 @@ pub(crate) fn delete_all(call: &Call) {
     delete_cache(call);
     call.out.cookie(names.session_data.delete());
     call.out.cookie(names.dont_remember.delete());
+    account::cookie::delete(call);
+    if call.app.config.account.state_in_cookie {
+        call.out.cookie(names.oauth_state.delete());
+    }
 }
 
 /// Removes the copy of the session and its parts, as far as the request has them.
@@ -64,7 +69,7 @@ pub(super) fn set_cache(call: &Call, session: &Session, user: &User, forget: boo
     for part in parts {
         call.out.cookie(part);
     }
-    Ok(())
+    account::cookie::keep(call, &user.id)
 }
 
 /// The copy of the session that the request carries, if it is good, of this session, and still believed.

@@ -9,9 +9,11 @@ use crate::error::{Result, Status};
 use crate::feature::Feature;
 use crate::features::user::{Done, User};
 use crate::fields::SentFields;
+use crate::hooks::LogoutWish;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
 use crate::store::types::At;
+use crate::wire::origin::RedirectTarget;
 
 pub(super) fn mount(feature: Feature) -> Feature {
     feature
@@ -158,20 +160,25 @@ async fn update_session(cx: SignedIn, input: UpdateSession) -> Result<Reply<Sess
     Ok(Reply::ok(SessionUpdated { session }))
 }
 
-/// What `/sign-out` takes. The members are for providers with a logout page; here only their types count.
-struct SignOut;
+/// What `/sign-out` takes: what is to happen where a provider has a logout page.
+struct SignOut {
+    target: Option<RedirectTarget>,
+    stays: bool,
+    state: Option<String>,
+}
 
 impl Input for SignOut {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        if let Some(mut body) = fields.optional_object()? {
-            let callback = body.optional_string("callbackURL");
-            let redirect = body.optional_bool("disableRedirect");
-            let state = body.optional_string("state");
-            callback?;
-            redirect?;
-            state?;
-        }
-        Some(Self)
+        let Some(mut body) = fields.optional_object()? else {
+            return Some(Self { target: None, stays: false, state: None });
+        };
+        let (target, stays) = (body.optional_redirect("callbackURL"), body.optional_bool("disableRedirect"));
+        let state = body.optional_string("state");
+        Some(Self {
+            target: target?,
+            stays: stays?.unwrap_or_default(),
+            state: state?.filter(|state| !state.is_empty()).map(str::to_owned),
+        })
     }
 
     fn sample() -> Value {
@@ -182,13 +189,36 @@ impl Input for SignOut {
 #[derive(Debug, Serialize)]
 struct SignedOut {
     success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<bool>,
 }
 
-/// Ends the request's session and removes its cookies. Works without a session too.
-async fn sign_out(cx: Public, _input: SignOut) -> Result<Reply<SignedOut>> {
+/// Ends the request's session and removes its cookies. Works without a session too. Where the user has signed in with
+/// a provider that has a logout page, the answer leads there.
+async fn sign_out(cx: Public, input: SignOut) -> Result<Reply<SignedOut>> {
+    let mut user = None;
     if let Some(token) = &cx.session_token {
-        cx.app.store.db().await?.delete_session(token).await?;
+        let mut db = cx.app.store.db().await?;
+        if cx.app.config.social.may_log_out() {
+            user = db.find_session(token, &cx.app.config.fields).await?.map(|(_, user)| user);
+        }
+        db.delete_session(token).await?;
     }
     cookies::delete_all(&cx);
-    Ok(Reply::ok(SignedOut { success: true }))
+    let url = match (user, cx.app.hooks.provider_logout()) {
+        (Some(user), Some(logout)) => {
+            let wish = LogoutWish { target: input.target.as_ref(), state: input.state.as_deref() };
+            logout(&cx, &user, wish).await?
+        }
+        _ => None,
+    };
+    let redirect = url.is_some().then_some(!input.stays);
+    let location = url.clone().filter(|_| !input.stays);
+    let reply = Reply::ok(SignedOut { success: true, url, redirect });
+    Ok(match location {
+        Some(location) => reply.header("Location", location),
+        None => reply,
+    })
 }
