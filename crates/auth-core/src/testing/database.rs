@@ -256,7 +256,9 @@ impl Drop for TestDatabase {
                 on_server(server, format!("DROP DATABASE {name} WITH (FORCE)"));
             }
             Self::Mysql { server, name } => {
-                on_mysql(server, format!("DROP DATABASE {name}; DROP USER {name}@'%'"));
+                // A test that failed inside a transaction holds locks that the drop would wait for.
+                let sql = format!("KILL USER {name}@'%'; DROP DATABASE {name}; DROP USER {name}@'%'");
+                on_mysql(server, sql);
             }
         }
     }
