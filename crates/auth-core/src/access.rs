@@ -6,8 +6,12 @@
 use std::future::Future;
 use std::ops::Deref;
 
+use auth_jose::bearer::{self, Refusal};
+use auth_s2s::VerifiedService;
+
 use crate::call::Call;
 use crate::error::{Error, Result, Status};
+use crate::features::services;
 use crate::features::session::{self, Resolved, Session, Source, Writes, codes};
 use crate::features::user::User;
 
@@ -138,4 +142,45 @@ impl Deref for Fresh {
     fn deref(&self) -> &SignedIn {
         &self.0
     }
+}
+
+/// A registered service, by its token in `Authorization`, whose audience is this server (`service:auth`). It has the
+/// scopes that its token names.
+pub struct FromService {
+    call: Call,
+    /// Who calls.
+    pub caller: VerifiedService,
+}
+
+impl Access for FromService {
+    const NAME: &'static str = "service";
+
+    async fn admit(call: Call) -> Result<Self> {
+        match called_by(&call) {
+            Ok(caller) => Ok(Self { call, caller }),
+            Err(refusal) => {
+                if let Some(challenge) = refusal.challenge() {
+                    call.out.header("WWW-Authenticate", challenge);
+                }
+                Err(services::codes::SERVICE_TOKEN_REQUIRED.unauthorized())
+            }
+        }
+    }
+}
+
+impl Deref for FromService {
+    type Target = Call;
+
+    fn deref(&self) -> &Call {
+        &self.call
+    }
+}
+
+fn called_by(call: &Call) -> std::result::Result<VerifiedService, Refusal> {
+    let headers = call.request.headers.iter().filter(|(name, _)| name == "authorization");
+    let token = bearer::token(headers.map(|(_, value)| value.as_bytes()))?;
+    call.app.services.verify(token, call.now).map_err(|refused| {
+        tracing::debug!(code = refused.code(), "service token refused: {refused}");
+        refused.into()
+    })
 }

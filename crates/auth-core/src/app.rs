@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use auth_jose::{Clock, Entropy, JweError};
+use auth_jose::{Clock, Entropy, JweError, PolicyError};
 
 use crate::config::Config;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::secrets::Secrets;
 use crate::crypto::signed::CookieSigner;
 use crate::features::account::AccountCookie;
+use crate::features::services::Registry;
 use crate::features::session::SessionCache;
 use crate::features::social::Social;
 use crate::features::{self, jwt::Keyring};
@@ -43,6 +44,8 @@ pub struct Shared {
     pub social: Social,
     /// The signing key and the published keys, if the jwt plugin is on.
     pub keys: Option<Keyring>,
+    /// The services that may call this one, and their keys.
+    pub services: Registry,
     /// Sends mail.
     pub mail: Mailer,
     /// How rows have to be written to be valid in the tables at hand.
@@ -76,6 +79,9 @@ pub enum BuildError {
     /// The threads that hash passwords could not be started.
     #[error("cannot start the password hashing threads: {0}")]
     Hasher(String),
+    /// The rules for service tokens.
+    #[error("cannot check service tokens: {0}")]
+    Services(#[from] PolicyError),
     /// The thread that delivers mail could not be started.
     #[error("cannot start the thread that delivers mail: {0}")]
     Mail(String),
@@ -111,6 +117,7 @@ impl Shared {
             social: Social::new(&config, secrets, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Outbound(error.to_string()))?,
             keys: config.plugins.jwt.then(|| Keyring::new(&config, secrets)),
+            services: Registry::new(&config.services)?,
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
             shape: Shape::default(),

@@ -247,6 +247,15 @@ impl<'a> Object<'_, 'a> {
         self.storable(name, text)
     }
 
+    /// A required object.
+    pub fn members_of(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
+        let members = self.members.get(name).and_then(Value::as_object);
+        if members.is_none() {
+            self.wrong_type(name, "object");
+        }
+        members
+    }
+
     /// A required password: any text, exactly as it was sent.
     pub fn password(&mut self, name: &str) -> Option<Secret<String>> {
         self.any_string(name).map(Secret::from)

@@ -54,12 +54,16 @@ pub enum JwkError {
 pub struct PublicKey {
     kid: Option<Arc<str>>,
     alg: Option<Algorithm>,
+    owner: Option<String>,
     material: Material,
     jwk: Map<String, Value>,
 }
 
+/// Our own member: who alone signs with the key, as tokens name it in `iss`.
+const OWNER: &str = "svc";
+
 /// What of a JWK matters here: [`PublicKey::jwk`] has these and no others.
-const MEMBERS: [&str; 8] = ["kid", "alg", "kty", "crv", "x", "y", "n", "e"];
+const MEMBERS: [&str; 9] = ["kid", "alg", "kty", "crv", "x", "y", "n", "e", OWNER];
 
 #[derive(Clone)]
 enum Material {
@@ -79,6 +83,7 @@ impl PublicKey {
         check::is_for_verifying(jwk)?;
         let kid = optional_text(jwk, "kid")?.map(Arc::from);
         let named = optional_text(jwk, "alg")?;
+        let owner = optional_text(jwk, OWNER)?.map(str::to_owned);
         let material = Material::from_jwk(jwk)?;
         let alg = match named.map(str::parse::<Algorithm>) {
             None => None,
@@ -87,10 +92,10 @@ impl PublicKey {
         };
         let member = |name: &&str| Some(((*name).to_owned(), jwk.get(*name)?.clone()));
         let jwk = MEMBERS.iter().filter_map(member).collect();
-        Ok(Self { kid, alg, material, jwk })
+        Ok(Self { kid, alg, owner, material, jwk })
     }
 
-    /// The key as a JWK: `kid` and `alg` if it has them, and the members of its key type.
+    /// The key as a JWK: `kid`, `alg` and `svc` if it has them, and the members of its key type.
     #[must_use]
     pub fn jwk(&self) -> &Map<String, Value> {
         &self.jwk
@@ -104,6 +109,12 @@ impl PublicKey {
 
     pub(crate) fn shared_kid(&self) -> Option<Arc<str>> {
         self.kid.clone()
+    }
+
+    /// Whose key it is, where a set holds the keys of several (`svc`): see [`crate::Policy::for_key_owners`].
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
     }
 
     /// Whether the key type and the key's own `alg`, if it has one, are those of `alg`.

@@ -161,7 +161,7 @@ pub fn verify<C: DeserializeOwned>(
     }
     let text = compact.claims()?;
     let raw = read(&text, "claims")?;
-    let checked = claims::check(policy, &raw, now)?;
+    let checked = claims::check(policy, key.owner(), &raw, now)?;
     let Ok(claims) = C::deserialize(&Node::Object(raw)) else { return Err(VerifyError::ClaimsUnreadable) };
     let raw = RawClaims { text, members: OnceLock::new() };
     let kid = kid.and(key.shared_kid());

@@ -21,9 +21,14 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+mod claims;
+mod key;
 #[cfg(feature = "mint")]
 mod minter;
+mod proof;
 mod receiver;
+mod refused;
+mod rules;
 mod service_name;
 
 #[cfg(feature = "mint")]
@@ -31,9 +36,14 @@ pub use auth_jose::KeyError;
 pub use auth_jose::VerifyError;
 pub use auth_jose::bearer::Refusal;
 
+pub use self::claims::{actors, is_scope};
+pub use self::key::ServiceKey;
 #[cfg(feature = "mint")]
 pub use self::minter::Minter;
-pub use self::receiver::{Receiver, ReceiverError, VerifiedService};
+pub use self::proof::{PROOF_TYPE, check_proof};
+pub use self::receiver::{Receiver, ReceiverError};
+pub use self::refused::Refused;
+pub use self::rules::{Callers, Rules, VerifiedService};
 pub use self::service_name::{InvalidServiceName, ServiceName};
 
 /// `typ` of a service token's header.
@@ -41,6 +51,9 @@ pub const TOKEN_TYPE: &str = "s2s+jwt";
 
 /// How long a service token lives, and the most that a receiver accepts.
 pub const LIFETIME_SECONDS: u32 = 60;
+
+/// How many services may stand in a token's `act`, one inside the other.
+pub const MAX_CHAIN: usize = 4;
 
 /// Compiles the guide's snippets.
 #[cfg(all(doctest, feature = "actix", feature = "mint"))]

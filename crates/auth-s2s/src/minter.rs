@@ -9,7 +9,7 @@ use auth_jose::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{LIFETIME_SECONDS, ServiceName, TOKEN_TYPE};
+use crate::{LIFETIME_SECONDS, PROOF_TYPE, ServiceName, TOKEN_TYPE};
 
 /// A cached token is not handed out when it would end within this time.
 const MARGIN_SECONDS: i64 = 10;
@@ -38,6 +38,8 @@ struct Claims<'a> {
     iat: i64,
     exp: i64,
     jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
 }
 
 impl Minter {
@@ -91,12 +93,27 @@ impl Minter {
         if let Some(minted) = tokens.get(audience).filter(|minted| minted.is_usable(now)) {
             return Ok(Arc::clone(&minted.token));
         }
-        let token: Arc<str> = self.sign(audience, now)?.into();
+        let token: Arc<str> = self.sign(audience, now, TOKEN_TYPE, None)?.into();
         tokens.insert(audience.clone(), Minted { token: Arc::clone(&token), issued_at: now });
         Ok(token)
     }
 
-    fn sign(&self, audience: &ServiceName, now: Timestamp) -> Result<String, KeyError> {
+    /// Shows the auth server `server` that this minter has the private part of [`Minter::public_jwk`], to register
+    /// that key with a one-time code, or, without one, as the successor of a key. Good for 60 seconds.
+    ///
+    /// # Errors
+    /// [`KeyError::SigningFailed`].
+    pub fn prove(&self, server: &ServiceName, code: Option<&str>) -> Result<String, KeyError> {
+        self.sign(server, self.clock.now(), PROOF_TYPE, code)
+    }
+
+    fn sign(
+        &self,
+        audience: &ServiceName,
+        now: Timestamp,
+        typ: &str,
+        code: Option<&str>,
+    ) -> Result<String, KeyError> {
         let mut id = [0; 16];
         self.entropy.fill("service-token-id", &mut id);
         let subject = self.name.subject();
@@ -107,8 +124,9 @@ impl Minter {
             iat: now.seconds(),
             exp: now.seconds() + i64::from(LIFETIME_SECONDS),
             jti: base64url::encode(id),
+            code,
         };
-        self.key.sign(Some(TOKEN_TYPE), &claims)
+        self.key.sign(Some(typ), &claims)
     }
 
     /// Who the tokens are from.

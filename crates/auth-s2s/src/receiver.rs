@@ -1,31 +1,18 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use auth_jose::verify::claimed_kid;
-use auth_jose::{
-    Algorithm, Clock, JsonError, JwkError, JwkSet, Policy, PolicyError, PublicKey, SystemClock, Timestamp,
-    Verified, VerifyError, json, jwk, verify,
-};
+use auth_jose::{Clock, JsonError, JwkError, JwkSet, PolicyError, SystemClock, json};
 use serde_json::{Map, Value};
 
-use crate::{InvalidServiceName, LIFETIME_SECONDS, ServiceName, TOKEN_TYPE};
-
-const ALGORITHMS: [Algorithm; 2] = [Algorithm::EdDsa, Algorithm::Ed25519];
+use crate::{InvalidServiceName, Refused, Rules, ServiceKey, ServiceName, VerifiedService};
 
 /// Accepts the tokens of the services it knows, for one service: the one it runs in. Cheap to clone.
 #[derive(Clone)]
 pub struct Receiver {
-    name: ServiceName,
-    callers: Arc<HashMap<String, Caller>>,
+    rules: Rules,
+    keys: Arc<JwkSet>,
     clock: Arc<dyn Clock>,
-}
-
-/// A key and whose it is.
-struct Caller {
-    service: ServiceName,
-    keys: JwkSet,
-    policy: Policy,
 }
 
 /// Why the keys of the callers were refused.
@@ -49,11 +36,11 @@ pub enum ReceiverError {
         /// Whose it should be.
         service: ServiceName,
     },
-    /// Two keys have one `kid`, so that it names neither.
-    #[error("two keys have the kid {kid:?}")]
-    KidRepeated {
-        /// The `kid`.
-        kid: String,
+    /// A key is listed twice, so that it says nothing about who signs with it.
+    #[error("a key of {service} is listed twice")]
+    KeyRepeated {
+        /// Whose it is, by its second place.
+        service: ServiceName,
     },
     /// A member's name is no service name.
     #[error("{name:?}: {error}")]
@@ -63,43 +50,9 @@ pub enum ReceiverError {
         /// What a service name is.
         error: InvalidServiceName,
     },
-    /// Never for a valid name: issuer and audience come from names.
+    /// Never for a valid name: the audience comes from it.
     #[error(transparent)]
     PolicyInvalid(#[from] PolicyError),
-}
-
-/// A service that has proven who it is. Only [`Receiver::verify`] makes one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VerifiedService {
-    service: ServiceName,
-    token_id: String,
-    token: Verified,
-}
-
-impl VerifiedService {
-    /// Who calls.
-    #[must_use]
-    pub fn service(&self) -> &ServiceName {
-        &self.service
-    }
-
-    /// The token's `jti`. A caller sends one token several times.
-    #[must_use]
-    pub fn token_id(&self) -> &str {
-        &self.token_id
-    }
-
-    /// When the token ends.
-    #[must_use]
-    pub fn expires_at(&self) -> Timestamp {
-        self.token.expires_at()
-    }
-
-    /// Every claim of the token.
-    #[must_use]
-    pub fn raw_claims(&self) -> &Map<String, Value> {
-        self.token.raw_claims()
-    }
 }
 
 impl Receiver {
@@ -112,14 +65,17 @@ impl Receiver {
         name: ServiceName,
         keys: impl IntoIterator<Item = (ServiceName, Map<String, Value>)>,
     ) -> Result<Self, ReceiverError> {
-        let mut callers = HashMap::new();
+        let (mut known, mut set) = (HashSet::new(), Vec::new());
         for (service, jwk) in keys {
-            let (kid, caller) = Caller::new(&name, service, jwk)?;
-            if callers.insert(kid.clone(), caller).is_some() {
-                return Err(ReceiverError::KidRepeated { kid });
+            let key = ServiceKey::new(&service, &jwk)
+                .map_err(|error| ReceiverError::KeyInvalid { service: service.clone(), error })?;
+            if !known.insert(key.thumbprint().to_owned()) {
+                return Err(ReceiverError::KeyRepeated { service });
             }
+            set.push(key.public_key().clone());
         }
-        Ok(Self { name, callers: Arc::new(callers), clock: Arc::new(SystemClock) })
+        let keys = Arc::new(set.into_iter().collect());
+        Ok(Self { rules: Rules::new(name)?, keys, clock: Arc::new(SystemClock) })
     }
 
     /// A receiver that reads the keys from JSON text: `{"worker": JWK, "billing": [JWK, JWK]}`.
@@ -153,7 +109,7 @@ impl Receiver {
     /// The service it runs in.
     #[must_use]
     pub fn name(&self) -> &ServiceName {
-        &self.name
+        self.rules.name()
     }
 
     /// Who sent `token`. Whoever owns the key that signed it has to be its issuer and subject, this
@@ -161,62 +117,17 @@ impl Receiver {
     ///
     /// # Errors
     /// The rule that the token breaks, for logs.
-    pub fn verify(&self, token: &str) -> Result<VerifiedService, VerifyError> {
-        let outcome = self.verify_unlogged(token);
-        if let Err(error) = &outcome {
-            tracing::debug!(code = error.code(), "service token refused: {error}");
+    pub fn verify(&self, token: &str) -> Result<VerifiedService, Refused> {
+        let outcome = self.rules.verify(&self.keys, self.clock.now(), token);
+        if let Err(refused) = &outcome {
+            tracing::debug!(code = refused.code(), "service token refused: {refused}");
         }
         outcome
-    }
-
-    fn verify_unlogged(&self, token: &str) -> Result<VerifiedService, VerifyError> {
-        let kid = claimed_kid(token)?.ok_or(VerifyError::KeyUnknown)?;
-        let caller = self.callers.get(&kid).ok_or(VerifyError::KeyUnknown)?;
-        let verified: Verified = verify(&caller.policy, &caller.keys, self.clock.now(), token)?;
-        if verified.subject() != caller.service.subject() {
-            return Err(VerifyError::SubjectMismatch);
-        }
-        let claims = verified.raw_claims();
-        // A token for several services could be sent on by one of them to the next.
-        if !claims.get("aud").is_some_and(Value::is_string) {
-            return Err(VerifyError::ClaimInvalid { claim: "aud" });
-        }
-        let token_id = match claims.get("jti") {
-            Some(Value::String(id)) if !id.is_empty() => id.clone(),
-            Some(_) => return Err(VerifyError::ClaimInvalid { claim: "jti" }),
-            None => return Err(VerifyError::ClaimMissing { claim: "jti" }),
-        };
-        Ok(VerifiedService { service: caller.service.clone(), token_id, token: verified })
     }
 }
 
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl Caller {
-    fn new(
-        receiver: &ServiceName,
-        service: ServiceName,
-        mut jwk: Map<String, Value>,
-    ) -> Result<(String, Self), ReceiverError> {
-        if !jwk.contains_key("kid")
-            && let Some(thumbprint) = jwk::thumbprint(&jwk)
-        {
-            jwk.insert("kid".to_owned(), format!("{service}.{thumbprint}").into());
-        }
-        let key = match PublicKey::from_jwk(&jwk) {
-            Ok(key) if ALGORITHMS.into_iter().any(|alg| key.fits(alg)) => key,
-            Ok(_) => return Err(ReceiverError::KeyInvalid { service, error: JwkError::KeyTypeUnsupported }),
-            Err(error) => return Err(ReceiverError::KeyInvalid { service, error }),
-        };
-        let kid = key.kid().unwrap_or_default().to_owned();
-        let policy = Policy::new(service.subject(), receiver.subject())?
-            .with_algorithms(&ALGORITHMS)?
-            .with_typ(TOKEN_TYPE)?
-            .with_max_lifetime_seconds(LIFETIME_SECONDS);
-        Ok((kid, Self { service, keys: JwkSet::from_iter([key]), policy }))
+        f.debug_struct("Receiver").field("rules", &self.rules).finish_non_exhaustive()
     }
 }

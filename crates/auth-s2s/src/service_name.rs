@@ -18,6 +18,12 @@ const MAX_LEN: usize = 63;
 pub struct InvalidServiceName;
 
 impl ServiceName {
+    /// The name of an auth server that is not configured to have another: `auth`.
+    #[must_use]
+    pub fn auth_server() -> Self {
+        Self { subject: format!("{PREFIX}auth") }
+    }
+
     /// The bare name: `worker`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -28,6 +34,20 @@ impl ServiceName {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Reads the form that tokens have.
+    ///
+    /// # Errors
+    /// [`InvalidServiceName`].
+    pub fn from_subject(subject: &str) -> Result<Self, InvalidServiceName> {
+        subject.strip_prefix(PREFIX).ok_or(InvalidServiceName)?.parse()
+    }
+
+    /// Whether `kid` names a key of this service: `worker.<thumbprint>`.
+    #[must_use]
+    pub fn owns(&self, kid: &str) -> bool {
+        kid.strip_prefix(self.as_str()).is_some_and(|rest| rest.starts_with('.'))
     }
 }
 
@@ -61,6 +81,20 @@ mod tests {
         let name: ServiceName = "billing-2".parse().unwrap();
         assert_eq!((name.as_str(), name.subject()), ("billing-2", "service:billing-2"));
         assert_eq!(name.to_string(), "billing-2");
+        assert_eq!(ServiceName::from_subject("service:billing-2"), Ok(name));
+        assert_eq!("auth".parse(), Ok(ServiceName::auth_server()));
+        for subject in ["billing-2", "service:", "service:service:a", "Service:a", "service:a.b"] {
+            assert_eq!(ServiceName::from_subject(subject), Err(InvalidServiceName), "{subject}");
+        }
+    }
+
+    #[test]
+    fn owns_the_keys_that_bear_its_whole_name() {
+        let name: ServiceName = "billing".parse().unwrap();
+        assert!(name.owns("billing.abc"));
+        for kid in ["billing", "billing-2.abc", "bill.abc", "service:billing.abc", ".abc", ""] {
+            assert!(!name.owns(kid), "{kid}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use auth_core::features::services::admin::OVERLAP_SECONDS;
+use auth_s2s::ServiceName;
 use clap::{Args, Parser, Subcommand};
 
 /// An auth server that speaks Better Auth's HTTP protocol.
@@ -37,6 +39,9 @@ pub enum Command {
     /// Look at the keys that sign tokens, and replace them.
     #[command(subcommand)]
     Keys(Keys),
+    /// Add services that may call others with their own keys, and change them.
+    #[command(subcommand)]
+    Service(Service),
     /// Try out how mail is sent.
     #[command(subcommand)]
     Mail(Mail),
@@ -91,6 +96,64 @@ pub enum Keys {
         #[arg(long)]
         emergency: bool,
     },
+}
+
+/// What to do with services. A running server takes changes up within a second.
+#[derive(Debug, Subcommand)]
+pub enum Service {
+    /// Add a service: with its public key, with the address of its keys, or to enrol itself.
+    Add(AddService),
+    /// List every service and its keys.
+    List,
+    /// Give a service a new key. Its other keys are accepted a while longer.
+    Rotate(RotateService),
+    /// Refuse a service from now on, and publish its keys no more.
+    Disable(ServiceNamed),
+    /// Accept a disabled service again.
+    Enable(ServiceNamed),
+    /// Forget a service and its keys.
+    Remove(ServiceNamed),
+}
+
+/// A service.
+#[derive(Debug, Args)]
+pub struct ServiceNamed {
+    /// Its name: a-z, 0-9 and -.
+    pub name: ServiceName,
+}
+
+/// Options of `service add`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["jwk", "jwks_url", "enrol"])]
+pub struct AddService {
+    /// Its name: a-z, 0-9 and -.
+    pub name: ServiceName,
+    /// A file with its public key, a JWK.
+    #[arg(long, value_name = "FILE")]
+    pub jwk: Option<PathBuf>,
+    /// Where the service shows its keys, a JWK set: https, or http on this machine.
+    #[arg(long, value_name = "URL")]
+    pub jwks_url: Option<String>,
+    /// Print a code with which the service registers its key itself, once, within an hour.
+    #[arg(long)]
+    pub enrol: bool,
+}
+
+/// Options of `service rotate`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["jwk", "enrol"])]
+pub struct RotateService {
+    /// Its name: a-z, 0-9 and -.
+    pub name: ServiceName,
+    /// A file with its new public key, a JWK.
+    #[arg(long, value_name = "FILE")]
+    pub jwk: Option<PathBuf>,
+    /// Print a code with which the service registers its new key itself, once, within an hour.
+    #[arg(long)]
+    pub enrol: bool,
+    /// How long the other keys stay accepted, with --jwk. 0 withdraws them at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = OVERLAP_SECONDS, value_parser = clap::value_parser!(i64).range(0..))]
+    pub overlap: i64,
 }
 
 /// What to do with mail.

@@ -8,5 +8,6 @@ pub mod commands;
 pub mod listener;
 pub mod mount;
 pub mod serve;
+mod service_keys;
 mod signals;
 pub mod telemetry;

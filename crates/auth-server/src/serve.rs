@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use auth_core::app::{App, Shared};
 use auth_core::config::{Config, RateStorage};
 use auth_core::crypto::secrets::Secrets;
+use auth_core::features::services::Registry;
 use auth_core::store::Store;
 use auth_core::store::adopt::Shape;
 use auth_core::store::migrate::{MigrateError, Mode, Pending, add_columns, migrate};
@@ -15,6 +16,7 @@ use auth_jose::{OsEntropy, SystemClock};
 
 use crate::commands::adopt;
 use crate::listener::{self, Bounds};
+use crate::service_keys;
 use crate::signals::Signals;
 
 /// How often counts whose window is over are removed from the database.
@@ -102,6 +104,9 @@ async fn signing_key(shared: &Arc<Shared>) -> Result<(), String> {
             }
         }
     }
+    if let Err(error) = app.services.reload(&app.store, app.clock.now()).await {
+        tracing::warn!(%error, "the services and their keys are not known yet");
+    }
     Ok(())
 }
 
@@ -168,6 +173,8 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
 
     let follow = actix_web::rt::spawn(follow_keys(shared.clone()));
     let forget = actix_web::rt::spawn(forget_counts(shared.clone()));
+    let services = actix_web::rt::spawn(follow_services(shared.clone()));
+    let service_keys = actix_web::rt::spawn(service_keys::follow(shared.clone()));
     let server = listening.server;
     let handle = server.handle();
     let stop = actix_web::rt::spawn(async move { handle.stop(signals.stop().await).await });
@@ -175,6 +182,8 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     stop.abort();
     follow.abort();
     forget.abort();
+    services.abort();
+    service_keys.abort();
     // No request makes new mail any more; what waits gets as long as the requests had.
     shared.mail.drain(shared.config.server.shutdown_timeout).await;
     served.map_err(|error| format!("the server stopped: {error}"))?;
@@ -235,5 +244,19 @@ async fn follow_keys(shared: Arc<Shared>) {
         if let Err(error) = keys.load_or_create(&app).await {
             tracing::warn!(%error, "the signing keys could not be read again; those in memory stay");
         }
+    }
+}
+
+/// Follows what commands and other servers on the database change about services.
+async fn follow_services(shared: Arc<Shared>) {
+    let store = Store::open(&shared.config.database, 1);
+    let mut is_known = true;
+    loop {
+        tokio::time::sleep(Duration::from_secs(Registry::CHECK_EVERY)).await;
+        let read = shared.services.reload(&store, shared.clock.now()).await;
+        if let (Err(error), true) = (&read, is_known) {
+            tracing::warn!(%error, "the services could not be read again; those in memory stay");
+        }
+        is_known = read.is_ok();
     }
 }

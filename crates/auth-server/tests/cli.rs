@@ -116,11 +116,60 @@ fn help_tells_what_each_command_does() {
         ("gen-secret", "SHA-512"),
         ("gen-error-code", "--registered-in"),
         ("keys", "rotate"),
+        ("service", "disable"),
         ("mail", "test"),
         ("check-config", "without secrets"),
     ] {
         assert!(stdout(&run(&[command, "--help"])).contains(word), "{command} --help names {word}");
     }
+}
+
+/// Published vectors: the public key of RFC 8037, appendix A, and one more.
+const PUBLIC_JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const PRIVATE_JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+#[test]
+fn services_are_added_listed_and_disabled_while_the_server_runs() {
+    let folder = TempDir::new().unwrap();
+    let server = Running::start(folder.path());
+    let service = |arguments: &[&str]| {
+        let output = auth_server(folder.path()).arg("service").args(arguments).output().unwrap();
+        (output.status.success(), format!("{}{}", stdout(&output), stderr(&output)))
+    };
+    std::fs::write(folder.path().join("worker.json"), PUBLIC_JWK).unwrap();
+    std::fs::write(folder.path().join("private.json"), PRIVATE_JWK).unwrap();
+    let (added, told) = service(&["add", "worker", "--jwk", "private.json"]);
+    assert!(!added && told.contains("private members"), "{told}");
+    let (added, told) = service(&["add", "worker", "--jwk", "worker.json"]);
+    assert!(added, "{told}");
+    let (added, told) = service(&["add", "billing", "--jwk", "worker.json"]);
+    assert!(!added && told.contains("belongs to another service"), "{told}");
+    let (added, code) = service(&["add", "billing", "--enrol"]);
+    assert!(added && code.lines().any(|line| line.len() == 32), "{code}");
+    for wrong in
+        [&["add", "Worker!", "--enrol"][..], &["add", "x"], &["add", "x", "--enrol", "--jwk", "worker.json"]]
+    {
+        assert!(!service(wrong).0, "{wrong:?}");
+    }
+    let kid = "worker.kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    let (_, table) = service(&["list"]);
+    assert!(table.contains(kid) && table.contains("no key yet"), "{table}");
+
+    let shows = |is_shown: bool| {
+        let give_up = Instant::now() + Duration::from_secs(10);
+        while server.get("/s2s/jwks", "").contains(kid) != is_shown {
+            assert!(Instant::now() < give_up, "the running server does not follow");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    shows(true);
+    assert!(service(&["disable", "worker"]).0);
+    shows(false);
+    assert!(service(&["enable", "worker"]).0);
+    shows(true);
+    assert!(service(&["remove", "worker"]).0);
+    shows(false);
+    assert!(!service(&["disable", "worker"]).0);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod rate_limit;
 mod reader;
 mod secrets;
 mod server;
+mod services;
 mod session;
 mod settings;
 mod social;
@@ -44,6 +45,7 @@ pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
 use reader::Reader;
 pub use reader::{Problem, Sources};
 pub use server::{DatabaseConfig, ServerConfig};
+pub use services::ServicesConfig;
 pub use session::{CookieCacheConfig, CookieCacheStrategy, SessionConfig};
 pub use settings::{Kind, SETTINGS, Setting};
 pub use social::{GenericProvider, SocialConfig};
@@ -112,6 +114,8 @@ pub struct Config {
     pub error_url: Option<ErrorUrl>,
     /// The jwt plugin.
     pub jwt: JwtConfig,
+    /// Service tokens.
+    pub services: ServicesConfig,
     /// The bearer plugin refuses unsigned tokens.
     pub bearer_require_signature: bool,
 }
@@ -178,6 +182,7 @@ impl Config {
             cors: cors::read(&mut r),
             error_url: error_url::error_url(&mut r),
             jwt: jwt::read(&mut r),
+            services: services::read(&mut r),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,
             dynamic_base_url,

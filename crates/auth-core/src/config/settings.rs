@@ -453,4 +453,11 @@ const GENERAL: &[Setting] = &[
         "false",
         "Refuse bearer session tokens that are not signed.",
     ),
+    setting(
+        "services.name",
+        None,
+        Text,
+        "auth",
+        "What other services call this one: the audience of service tokens for it is `service:<name>`.",
+    ),
 ];

@@ -7,6 +7,7 @@ pub mod email_password;
 pub mod email_verification;
 pub mod jwt;
 pub mod password_reset;
+pub mod services;
 pub mod session;
 pub mod social;
 pub mod system;
@@ -30,6 +31,7 @@ pub fn enabled(config: &Config) -> Vec<Feature> {
         delete_user::feature(),
         account::feature(),
         social::feature(),
+        services::feature(),
     ];
     if config.plugins.bearer {
         features.push(bearer::feature());
@@ -53,6 +55,7 @@ pub fn error_codes() -> Vec<ErrorCode> {
         delete_user::feature(),
         account::feature(),
         social::feature(),
+        services::feature(),
         bearer::feature(),
         jwt::feature(),
     ];

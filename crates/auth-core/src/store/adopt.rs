@@ -217,7 +217,16 @@ pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
 }
 
 /// Further tables that this server or upstream has.
-const OWN_TABLES: &[&str] = &["rateLimit", "signingKey", "__diesel_schema_migrations", "sqlite_sequence"];
+const OWN_TABLES: &[&str] = &[
+    "authService",
+    "authServiceAssertion",
+    "authServiceCode",
+    "authServiceKey",
+    "rateLimit",
+    "signingKey",
+    "__diesel_schema_migrations",
+    "sqlite_sequence",
+];
 
 fn origin(tables: &BTreeSet<&str>, has: &dyn Fn(&str, &str) -> bool) -> Origin {
     let is_drizzle = |table: &str| has(table, "email_verified");

@@ -1,4 +1,4 @@
-//! One `table!` for each Better Auth table, shared by every database. Names are upstream's.
+//! One `table!` for each table, shared by every database. Names of Better Auth's are upstream's.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
@@ -146,6 +146,69 @@ table! {
         gone_at -> Nullable<Instant>,
         #[sql_name = "revokedAt"]
         revoked_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::types::Instant;
+
+    #[sql_name = "authService"]
+    auth_service (name) {
+        name -> Text,
+        #[sql_name = "jwksUrl"]
+        jwks_url -> Nullable<Text>,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "disabledAt"]
+        disabled_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::store::types::Instant;
+
+    #[sql_name = "authServiceKey"]
+    auth_service_key (id) {
+        // The RFC 7638 thumbprint: a key has one owner.
+        id -> Text,
+        service -> Text,
+        #[sql_name = "publicKey"]
+        public_key -> Text,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "expiresAt"]
+        expires_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::Text;
+    use crate::store::types::Instant;
+
+    #[sql_name = "authServiceCode"]
+    auth_service_code (id) {
+        // The SHA-256 of the code.
+        id -> Text,
+        service -> Text,
+        #[sql_name = "createdAt"]
+        created_at -> Instant,
+        #[sql_name = "expiresAt"]
+        expires_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::Text;
+    use crate::store::types::Instant;
+
+    #[sql_name = "authServiceAssertion"]
+    auth_service_assertion (id) {
+        // The SHA-256 of who made it and its `jti`.
+        id -> Text,
+        #[sql_name = "expiresAt"]
+        expires_at -> Instant,
     }
 }
 

@@ -103,6 +103,7 @@ impl TestApp {
             keys.load_or_create(&app).await.expect("a signing key");
             keys.reseal(&app).await.expect("private keys under the current secret");
         }
+        app.services.reload(&app.store, app.clock.now()).await.expect("the services");
         Self { app, clock, database, seeds }
     }
 

@@ -13,14 +13,24 @@ pub(super) struct Checked {
     pub(super) expires_at: Timestamp,
 }
 
-pub(super) fn check(policy: &Policy, claims: &Members<'_>, now: Timestamp) -> Result<Checked, VerifyError> {
-    if !policy.accepts_issuer(text(claims, "iss")?) {
+pub(super) fn check(
+    policy: &Policy,
+    owner: Option<&str>,
+    claims: &Members<'_>,
+    now: Timestamp,
+) -> Result<Checked, VerifyError> {
+    let issuer = text(claims, "iss")?;
+    // A key that is nobody's speaks for nobody.
+    if !policy.accepts_issuer(issuer) || policy.is_for_key_owners && owner != Some(issuer) {
         return Err(VerifyError::IssuerMismatch);
     }
     check_audience(policy, claims)?;
     let subject = text(claims, "sub")?;
     if subject.is_empty() {
         return Err(VerifyError::ClaimInvalid { claim: "sub" });
+    }
+    if policy.is_for_key_owners && subject != issuer {
+        return Err(VerifyError::SubjectMismatch);
     }
 
     if let Some(claim) = policy.required_claims.iter().find(|claim| claims.get(claim).is_none()) {
@@ -64,7 +74,9 @@ fn check_audience(policy: &Policy, claims: &Members<'_>) -> Result<(), VerifyErr
     let is_ours = match claims.get("aud") {
         None => return Err(VerifyError::ClaimMissing { claim: "aud" }),
         Some(Node::Text(audience)) => policy.accepts_audience(audience),
-        Some(Node::Array(audiences)) if audiences.iter().all(|audience| audience.as_text().is_some()) => {
+        Some(Node::Array(audiences))
+            if !policy.is_only_audience && audiences.iter().all(|audience| audience.as_text().is_some()) =>
+        {
             audiences.iter().filter_map(Node::as_text).any(|audience| policy.accepts_audience(audience))
         }
         Some(_) => return Err(VerifyError::ClaimInvalid { claim: "aud" }),

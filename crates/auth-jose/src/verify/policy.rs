@@ -8,6 +8,9 @@ pub struct Policy {
     /// None: any issuer, whom the caller judges.
     issuers: Option<Vec<String>>,
     audiences: Vec<String>,
+    /// The owner of the key has to be issuer and subject.
+    pub(super) is_for_key_owners: bool,
+    pub(super) is_only_audience: bool,
     algorithms: Vec<Algorithm>,
     typ: Option<String>,
     pub(super) leeway_seconds: u32,
@@ -58,6 +61,8 @@ impl Policy {
         Ok(Self {
             issuers: Some(vec![issuer]),
             audiences: vec![audience],
+            is_for_key_owners: false,
+            is_only_audience: false,
             algorithms: vec![Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256],
             typ: None,
             leeway_seconds: 5,
@@ -65,6 +70,30 @@ impl Policy {
             max_lifetime_seconds: None,
             required_claims: Vec::new(),
         })
+    }
+
+    /// Tokens that the owners of the keys ([`crate::PublicKey::owner`]) make about themselves: the owner of the
+    /// key that signed it has to be a token's issuer and its subject. The rest as in [`Policy::new`].
+    ///
+    /// # Errors
+    /// [`PolicyError::AudienceEmpty`].
+    pub fn for_key_owners(audience: impl Into<String>) -> Result<Self, PolicyError> {
+        let policy = Self::new("the owner of the key", audience)?.with_any_issuer();
+        Ok(Self { is_for_key_owners: true, ..policy })
+    }
+
+    /// Whether this is [`Policy::for_key_owners`].
+    #[must_use]
+    pub fn is_for_key_owners(&self) -> bool {
+        self.is_for_key_owners
+    }
+
+    /// Refuses tokens that name their audience in a list: one that others accept too could be sent on by one of
+    /// them to the next.
+    #[must_use]
+    pub fn with_only_audience(mut self) -> Self {
+        self.is_only_audience = true;
+        self
     }
 
     /// Tokens from one of these issuers instead.

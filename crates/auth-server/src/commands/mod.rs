@@ -6,6 +6,7 @@ mod gen_secret;
 mod generate;
 mod keys;
 mod mail;
+mod service;
 mod settings;
 
 use std::io::Write as _;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Adopt(options) => adopt::run(&settings::load(file)?, &options),
         Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
         Command::Keys(order) => keys::run(settings::load(file)?, &order),
+        Command::Service(options) => service::run(settings::load(file)?, &options),
         Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
         Command::GenSecret(options) => gen_secret::run(&options),
         Command::GenErrorCode(options) => gen_error_code::run(&options),

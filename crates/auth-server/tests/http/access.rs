@@ -45,7 +45,13 @@ async fn every_endpoint_that_is_not_public_refuses_strangers(database: TestDatab
             assert_eq!(response.header("x-error-id"), Some("AUTH-0020"));
             continue;
         }
-        assert_refused(&response, 401, "UNAUTHORIZED", "Unauthorized", "AUTH-0020");
+        if endpoint.access == "service" {
+            let message = "A service token for this server is required";
+            assert_refused(&response, 401, "SERVICE_TOKEN_REQUIRED", message, "AUTH-0250");
+            assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+        } else {
+            assert_refused(&response, 401, "UNAUTHORIZED", "Unauthorized", "AUTH-0020");
+        }
         assert_eq!(response.set_cookies(), [""; 0], "{}", endpoint.path);
     }
     assert!(refused >= 10, "the walk has found {refused} endpoints that need a session");

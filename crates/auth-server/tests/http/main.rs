@@ -59,6 +59,7 @@ mod rate_limit;
 mod refresh;
 mod routes;
 mod secrets;
+mod services;
 mod session_cache;
 mod sessions;
 mod settings;

@@ -1,0 +1,4 @@
+DROP TABLE `authServiceAssertion`;
+DROP TABLE `authServiceCode`;
+DROP TABLE `authServiceKey`;
+DROP TABLE `authService`;
