@@ -8,8 +8,10 @@ use super::{JwtAlgorithm, seconds};
 /// The jwt plugin.
 #[derive(Debug, Clone)]
 pub struct JwtConfig {
-    /// The algorithm of new keys and of the signing key.
+    /// The algorithm that signs tokens.
     pub algorithm: JwtAlgorithm,
+    /// Size of a new RSA key's modulus in bits.
+    pub modulus_bits: u32,
     /// Where the key set is served.
     pub jwks_path: String,
     /// How long the key set may be cached, in seconds.
@@ -43,6 +45,10 @@ pub struct PayloadConfig {
     pub user: Vec<String>,
     /// Fields of the session, as `session_<field>`.
     pub session: Vec<String>,
+    /// Fields of the user under other names: claim and field.
+    pub renamed_user: Vec<(String, String)>,
+    /// Fields of the session under other names: claim and field.
+    pub renamed_session: Vec<(String, String)>,
     /// Claims of every token.
     pub fixed: Map<String, Value>,
 }
@@ -67,7 +73,7 @@ impl JwtConfig {
 const JWKS_PATH: &str = "/jwks";
 
 /// Claims that have settings of their own (RFC 7519, section 4.1).
-const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+pub(super) const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
 const USER_FIELDS: [&str; 7] = ["id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"];
 const SESSION_FIELDS: [&str; 7] =
@@ -93,6 +99,7 @@ pub(super) fn read(r: &mut Reader) -> JwtConfig {
     }
     let mut config = JwtConfig {
         algorithm,
+        modulus_bits: bits,
         jwks_path: jwks_path(r),
         max_age: seconds(r.integer("jwt.jwks.maxAge", 300, 1..=3600)),
         check_interval: seconds(r.integer("jwt.jwks.checkInterval", 5, 1..=60)),
@@ -149,14 +156,58 @@ fn payload(r: &mut Reader) -> Option<PayloadConfig> {
             fixed.insert(name.clone(), value);
         }
     }
-    if user.is_none() && session.is_none() && names.is_empty() {
+    let (renamed_user, renamed_session) = renamed(r);
+    let is_renamed = !renamed_user.is_empty() || !renamed_session.is_empty();
+    if user.is_none() && session.is_none() && names.is_empty() && !is_renamed {
         return None;
     }
     let (user, session) = (user.unwrap_or_default(), session.unwrap_or_default());
     check_fields(r, "jwt.definePayload.user", &user, &USER_FIELDS, USER_FIELDS_ADDED);
     // Not the token: whoever a JWT is sent to could act as the user.
     check_fields(r, "jwt.definePayload.session", &session, &SESSION_FIELDS, SESSION_FIELDS_ADDED);
-    Some(PayloadConfig { user, session, fixed })
+    Some(PayloadConfig { user, session, renamed_user, renamed_session, fixed })
+}
+
+type Renamed = Vec<(String, String)>;
+
+fn renamed(r: &mut Reader) -> (Renamed, Renamed) {
+    const CLAIM: &str = "jwt.definePayload.renamed.<claim>";
+    let (mut user, mut session) = (Vec::new(), Vec::new());
+    for claim in r.names(CLAIM) {
+        if REGISTERED.contains(&claim.as_str()) {
+            r.refuse((CLAIM, &*claim), "is a registered claim, which the server sets");
+        }
+        let Some(text) = r.text((CLAIM, &*claim)) else { continue };
+        match text.split_once('.') {
+            Some(("user", field)) if is_token_field(r, FieldKind::User, field) => {
+                user.push((claim, field.to_owned()));
+            }
+            Some(("session", field)) if is_token_field(r, FieldKind::Session, field) => {
+                session.push((claim, field.to_owned()));
+            }
+            _ => r.refuse(
+                (CLAIM, &*claim),
+                "expected user.FIELD or session.FIELD, of a field that a token may have",
+            ),
+        }
+    }
+    (user, session)
+}
+
+/// Whose field it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FieldKind {
+    User,
+    Session,
+}
+
+/// Whether a token may have this field: one of upstream's or an added one, and never the session's token.
+pub(super) fn is_token_field(r: &mut Reader, kind: FieldKind, name: &str) -> bool {
+    let (known, added) = match kind {
+        FieldKind::User => (&USER_FIELDS, USER_FIELDS_ADDED),
+        FieldKind::Session => (&SESSION_FIELDS, SESSION_FIELDS_ADDED),
+    };
+    known.contains(&name) || r.names(added).iter().any(|it| it == name)
 }
 
 /// Refuses names that are neither fields of upstream's nor among the added ones.

@@ -2,6 +2,7 @@
 //! types once. [`Config::load`] is a pure function of its sources and reports every problem at once.
 
 mod account;
+mod audiences;
 mod cookies;
 mod cors;
 mod database_url;
@@ -31,6 +32,7 @@ use crate::wire::cors::Cors;
 use crate::wire::origin::TrustedOrigins;
 
 pub use account::{AccountConfig, LinkingConfig, OutboundConfig};
+pub use audiences::{AudienceConfig, ClaimTemplate};
 pub use cookies::{CookieConfig, CookieKind};
 pub use database_url::{DatabaseUrl, ServerUrl, Tls, TlsMode};
 pub use docs::{configuration_page, env_example};
@@ -114,6 +116,8 @@ pub struct Config {
     pub error_url: Option<ErrorUrl>,
     /// The jwt plugin.
     pub jwt: JwtConfig,
+    /// APIs that get tokens of their own.
+    pub audiences: Vec<AudienceConfig>,
     /// Service tokens.
     pub services: ServicesConfig,
     /// The bearer plugin refuses unsigned tokens.
@@ -149,6 +153,7 @@ impl Config {
         };
         let upstream_exact = r.boolean("advanced.upstreamExact", false);
         let plugins = plugins(&mut r);
+        let jwt = jwt::read(&mut r);
         let email_and_password = email_and_password::read(&mut r, upstream_exact);
         let config = Self {
             production,
@@ -181,7 +186,8 @@ impl Config {
             rate_limit: rate_limit::read(&mut r, production, upstream_exact),
             cors: cors::read(&mut r),
             error_url: error_url::error_url(&mut r),
-            jwt: jwt::read(&mut r),
+            audiences: audiences::read(&mut r, &jwt),
+            jwt,
             services: services::read(&mut r),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,

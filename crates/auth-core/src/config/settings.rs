@@ -1,6 +1,7 @@
 //! Every setting there is, as data: the reader, `.env.example` and `docs/configuration.md` come from it.
 
 mod account;
+mod audiences;
 mod fields;
 mod flows;
 mod jwt;
@@ -85,6 +86,7 @@ pub const SETTINGS: &[Setting] = &join::<
             + session::SETTINGS.len()
             + fields::SETTINGS.len()
             + jwt::SETTINGS.len()
+            + audiences::SETTINGS.len()
     },
 >(&[
     GENERAL,
@@ -95,6 +97,7 @@ pub const SETTINGS: &[Setting] = &join::<
     session::SETTINGS,
     fields::SETTINGS,
     jwt::SETTINGS,
+    audiences::SETTINGS,
 ]);
 
 /// One list of several; fewer or more than `N` settings do not compile.

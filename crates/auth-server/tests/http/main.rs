@@ -33,6 +33,7 @@ macro_rules! on_every_database {
 
 mod access;
 mod accounts;
+mod audiences;
 mod base_url;
 mod bearer;
 mod bodies;
@@ -55,6 +56,7 @@ mod origin;
 mod outage;
 mod password;
 mod password_reset;
+mod queries;
 mod rate_limit;
 mod refresh;
 mod routes;

@@ -81,7 +81,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         None,
         List,
         "the whole user",
-        "Fields of the user that a token has. With any of the three settings a token has nothing else.",
+        "Fields of the user that a token has. With any of these settings a token has nothing else.",
     ),
     setting(
         "jwt.definePayload.session",
@@ -89,6 +89,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         List,
         "none",
         "Fields of the session that a token has, as `session_<field>`; never the session's token.",
+    ),
+    setting(
+        "jwt.definePayload.renamed.<claim>",
+        None,
+        Text,
+        "none",
+        "A claim with another name than its field: `user.email`, `session.id`.",
     ),
     setting("jwt.definePayload.static.<claim>", None, Any, "none", "A claim of every token."),
     setting("jwt.subject", None, Text, "id", "The field of the user that is the `sub` claim."),

@@ -4,14 +4,21 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::audience;
 use crate::call::Call;
-use crate::config::PayloadConfig;
+use crate::config::{AudienceConfig, PayloadConfig};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::features::session::Session;
 use crate::features::user::User;
 
-pub(super) fn of(call: &Call, session: &Session, user: &User) -> Result<Map<String, Value>> {
+/// `audience`: what the configuration says of the API that the token is for, if it is for a particular one.
+pub(super) fn of(
+    call: &Call,
+    session: &Session,
+    user: &User,
+    audience: Option<&AudienceConfig>,
+) -> Result<Map<String, Value>> {
     let config = &call.app.config.jwt;
     let user_fields = fields(user)?;
     let subject = config.subject.as_ref().and_then(|field| match user_fields.get(field)? {
@@ -22,9 +29,10 @@ pub(super) fn of(call: &Call, session: &Session, user: &User) -> Result<Map<Stri
     let subject =
         subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| user.id.as_str().to_owned());
 
-    let mut claims = match &config.payload {
-        None => user_fields,
-        Some(payload) => chosen(payload, &user_fields, session)?,
+    let mut claims = match (audience.and_then(|it| it.claims.as_ref()), &config.payload) {
+        (Some(template), _) => audience::fill(template, &user_fields, &fields(session)?),
+        (None, None) => user_fields,
+        (None, Some(payload)) => chosen(payload, &user_fields, session)?,
     };
     let mut claim = |name: &str, value: Value| {
         // Last, where upstream has them.
@@ -33,12 +41,12 @@ pub(super) fn of(call: &Call, session: &Session, user: &User) -> Result<Map<Stri
     };
     let iat = call.now.seconds();
     claim("iat", iat.into());
-    claim("exp", iat.saturating_add(config.expires_in).into());
+    claim("exp", iat.saturating_add(audience.map_or(config.expires_in, |it| it.expires_in)).into());
     let origin = call.base_url().origin();
     claim("iss", config.issuer.as_deref().unwrap_or(origin).into());
     claim(
         "aud",
-        match config.audience.as_slice() {
+        match audience.map_or(&config.audience, |it| &it.audience).as_slice() {
             [] => origin.into(),
             [one] => one.as_str().into(),
             many => many.into(),
@@ -61,8 +69,14 @@ fn chosen(
     for name in &payload.user {
         claims.extend(user.get(name).map(|value| (name.clone(), value.clone())));
     }
-    if !payload.session.is_empty() {
+    for (claim, name) in &payload.renamed_user {
+        claims.extend(user.get(name).map(|value| (claim.clone(), value.clone())));
+    }
+    if !payload.session.is_empty() || !payload.renamed_session.is_empty() {
         let session = fields(session)?;
+        for (claim, name) in &payload.renamed_session {
+            claims.extend(session.get(name).map(|value| (claim.clone(), value.clone())));
+        }
         for name in &payload.session {
             claims.extend(session.get(name).map(|value| (format!("session_{name}"), value.clone())));
         }

@@ -10,5 +10,9 @@ pub(super) const NO_SIGNING_KEY: ErrorCode =
 pub(super) const UNKNOWN_ALGORITHM: ErrorCode =
     ErrorCode::new("AUTH-0140", "UNKNOWN_ALGORITHM", "No keys of this algorithm");
 
+/// `/token?audience=` names an API that is not configured.
+pub(super) const UNKNOWN_AUDIENCE: ErrorCode =
+    ErrorCode::new("AUTH-0141", "UNKNOWN_AUDIENCE", "No such audience");
+
 /// All of them.
-pub(super) const ALL: &[ErrorCode] = &[NO_SIGNING_KEY, UNKNOWN_ALGORITHM];
+pub(super) const ALL: &[ErrorCode] = &[NO_SIGNING_KEY, UNKNOWN_ALGORITHM, UNKNOWN_AUDIENCE];

@@ -78,12 +78,20 @@ impl Keyring {
     pub(crate) fn new(config: &Config, secrets: &Secrets) -> Self {
         let jwt = &config.jwt;
         let cookie = config.session.cookie_cache.as_ref().map_or(0, |cache| cache.max_age);
-        let longest_token = jwt.expires_in.max(cookie);
+        let audiences = config.audiences.iter();
+        let longest_token =
+            audiences.clone().map(|it| it.expires_in).fold(jwt.expires_in.max(cookie), i64::max);
+        let mut algorithms = vec![jwt.algorithm];
+        for audience in audiences {
+            if !algorithms.contains(&audience.algorithm) {
+                algorithms.push(audience.algorithm);
+            }
+        }
         let reaction = jwt.check_interval.saturating_mul(2);
         let keep = longest_token.saturating_add(SKEW).saturating_add(reaction).max(jwt.grace_period);
         Self {
             vault: Vault::new(jwt, secrets.sealer()),
-            algorithms: vec![jwt.algorithm],
+            algorithms,
             spans: Spans { interval: jwt.rotation_interval, ahead: jwt.publish_ahead(), keep },
             longest_token,
             grace_period: jwt.grace_period,

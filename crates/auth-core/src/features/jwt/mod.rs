@@ -2,6 +2,7 @@
 //!
 //! The signing key lives in memory: no request reads keys from the database.
 
+mod audience;
 mod cache;
 mod claims;
 mod codes;
@@ -27,6 +28,7 @@ use self::key_set::Document;
 
 use crate::access::{Public, SignedIn};
 use crate::call::Call;
+use crate::config::AudienceConfig;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::features::session::Session;
@@ -38,11 +40,16 @@ use crate::reply::{Reply, Response};
 /// The feature's endpoints, errors and events.
 #[must_use]
 pub fn feature() -> Feature {
-    Feature::new("jwt").get("/token", token).get("/jwks", jwks).codes(codes::ALL).hooks(Hooks {
-        after_get_session: Some(set_header),
-        session_cache: Some(SessionCacheSigner { sign: cache::sign, open: cache::open }),
-        ..Hooks::default()
-    })
+    Feature::new("jwt")
+        .get("/token", token)
+        .get("/jwks", jwks)
+        .get("/jwks/:audience", audience_jwks)
+        .codes(codes::ALL)
+        .hooks(Hooks {
+            after_get_session: Some(set_header),
+            session_cache: Some(SessionCacheSigner { sign: cache::sign, open: cache::open }),
+            ..Hooks::default()
+        })
 }
 
 #[derive(Debug, Serialize)]
@@ -50,9 +57,26 @@ struct Token {
     token: String,
 }
 
+/// `?audience=NAME`: the API that the token is for.
+struct Wanted {
+    audience: Option<String>,
+}
+
+impl Input for Wanted {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { audience: fields.query_text("audience")? })
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
 /// A signed token for the caller.
-async fn token(cx: SignedIn, _input: ()) -> Result<Reply<Token>> {
-    let token = sign(&cx, &cx.session, &cx.user)?;
+async fn token(cx: SignedIn, input: Wanted) -> Result<Reply<Token>> {
+    let wanted = input.audience.filter(|_| !cx.app.config.upstream_exact);
+    let audience = wanted.map(|name| audience::find(&cx.app.config, &name)).transpose()?;
+    let token = sign(&cx, &cx.session, &cx.user, audience)?;
     cx.app.mark_credentials(&cx.out);
     Ok(Reply::ok(Token { token }))
 }
@@ -89,6 +113,27 @@ async fn jwks(cx: Public, input: Choice) -> Result<Reply<()>> {
     serve(&cx, view)
 }
 
+/// The name of an audience, as a path has it.
+struct AudienceName(String);
+
+impl Input for AudienceName {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self(fields.path_parameter().to_owned()))
+    }
+
+    fn sample() -> Value {
+        Value::Null
+    }
+}
+
+/// The keys that sign the tokens for one audience.
+async fn audience_jwks(cx: Public, name: AudienceName) -> Result<Reply<()>> {
+    let keys = cx.app.keys.as_ref().ok_or(Error::NoRoute)?;
+    let audience = cx.app.config.audiences.iter().find(|audience| audience.name == name.0);
+    let algorithm = Algorithm::from(audience.ok_or(Error::NoRoute)?.algorithm);
+    serve(&cx, keys.published(cx.now, |set| set.only(algorithm.as_str()).cloned()))
+}
+
 fn serve(call: &Call, set: Option<(Document, i64)>) -> Result<Reply<()>> {
     let (document, max_age) = set.ok_or(Error::NoRoute)?;
     if call.app.config.upstream_exact {
@@ -115,7 +160,7 @@ fn set_header(call: &Call, session: &Session, user: &User) {
     if !call.app.config.jwt.set_header {
         return;
     }
-    match sign(call, session, user) {
+    match sign(call, session, user, None) {
         Ok(token) => call.out.exposed_header("set-auth-jwt", token),
         Err(error) => tracing::error!(%error, "no set-auth-jwt header: signing failed"),
     }
@@ -126,7 +171,8 @@ fn signing_key(call: &Call, algorithm: Algorithm) -> Result<Arc<SigningKey>> {
     keys.signing(algorithm, call.now).ok_or_else(|| codes::NO_SIGNING_KEY.unavailable())
 }
 
-fn sign(call: &Call, session: &Session, user: &User) -> Result<String> {
-    let claims = claims::of(call, session, user)?;
-    signing_key(call, call.app.config.jwt.algorithm.into())?.sign(None, &claims).map_err(Error::internal)
+fn sign(call: &Call, session: &Session, user: &User, audience: Option<&AudienceConfig>) -> Result<String> {
+    let claims = claims::of(call, session, user, audience)?;
+    let algorithm = audience.map_or(call.app.config.jwt.algorithm, |it| it.algorithm);
+    signing_key(call, algorithm.into())?.sign(None, &claims).map_err(Error::internal)
 }
