@@ -49,7 +49,7 @@ dist: setup ## Build the server for delivery: smallest and fastest, slowest to b
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
 
 ##@ Develop
-.PHONY: drill-races test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
+.PHONY: drill-races drill-rotation test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
 dev: setup ## Debug build of the server
 	@$(SERVER_dev)
 
@@ -70,6 +70,9 @@ fuzz: setup ## Fuzz what reads tokens and key sets (FUZZ_SECONDS=60 for each tar
 
 drill-races: setup ## ROUNDS=100: races between two server processes on one PostgreSQL
 	@RACE_ROUNDS=$(or $(ROUNDS),100) scripts/with-pg.sh cargo test --package auth-server $(FEATURES) --test races -- --test-threads 1
+
+drill-rotation: setup ## A new key every 2 s before auth-verify, jose and PyJWT; an emergency; two new secrets (DRILL_SECONDS=120)
+	@scripts/drill-rotation.sh
 
 fmt: ## Format the Rust code
 	@cargo fmt --all

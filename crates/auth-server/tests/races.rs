@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use auth_core::testing::{PASSWORD, SECRET, TestDatabase};
+use auth_jose::{Clock, JwkSet, Policy, SystemClock, verify};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -50,6 +51,7 @@ impl Process {
             "database": { "url": database.url(), "poolSize": 8 },
             "session": { "updateAge": 0 },
             "rateLimit": { "enabled": false },
+            "audiences": { "gateway": { "alg": "ES256" } },
             // Whoever waits for a hash or a connection must not be told to come back: these are races.
             "emailAndPassword": {
                 "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1, "queue": 1000 }
@@ -229,5 +231,39 @@ async fn parallel_changes_of_one_password_change_it_once() {
         current = new(changed[0]);
         let body = json!({ "email": "racer@example.test", "password": current });
         assert_eq!(processes[1].post("/sign-in/email", "", &body).await.status, 200, "round {round}");
+    }
+}
+
+/// The claims of a token that every process's key set verifies.
+fn verified_by_all(token: &Value, audience: &str, sets: &[JwkSet]) -> bool {
+    let policy = Policy::new("http://localhost:3000", audience).unwrap();
+    let token = token.as_str().unwrap();
+    sets.iter().all(|set| verify::<Value>(&policy, set, SystemClock.now(), token).is_ok())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_start_together_make_one_key_of_each_algorithm() {
+    let url = environment("TEST_POSTGRES_URL").unwrap_or_else(|| panic!("TEST_POSTGRES_URL is not set"));
+    for round in 0..rounds() {
+        let database = TestDatabase::postgres(&url);
+        let start = || Process::start(&database);
+        let processes: [Process; 4] = tokio::join!(start(), start(), start(), start()).into();
+        assert_eq!(database.count("jwks").await, 2, "round {round}");
+        let signing =
+            database.texts(r#"SELECT "signing" AS value FROM "signingKey" ORDER BY "alg" DESC"#).await;
+        assert_eq!(signing, [Some("EdDSA".to_owned()), Some("ES256".to_owned())], "round {round}");
+        let body = json!({ "name": "R", "email": "racer@example.test", "password": PASSWORD });
+        let cookie = processes[0].post("/sign-up/email", "", &body).await.cookie();
+        let mut sets = Vec::new();
+        for process in &processes {
+            sets.push(JwkSet::parse(process.get("/jwks", "").await.body.as_bytes()).unwrap());
+        }
+        for process in &processes {
+            for (query, audience) in [("", "http://localhost:3000"), ("?audience=gateway", "gateway")] {
+                let answer = process.get(&format!("/token{query}"), &cookie).await;
+                let token = serde_json::from_str::<Value>(&answer.body).unwrap()["token"].clone();
+                assert!(verified_by_all(&token, audience, &sets), "round {round}: {answer:?}");
+            }
+        }
     }
 }
