@@ -174,7 +174,7 @@ impl fmt::Debug for VerifierBuilder {
     }
 }
 
-fn parse_jwks_url(text: &str) -> Result<Url, ConfigError> {
+pub(crate) fn parse_jwks_url(text: &str) -> Result<Url, ConfigError> {
     let Ok(url) = Url::parse(text) else { return Err(ConfigError::JwksUrlInvalid) };
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ConfigError::JwksUrlInvalid);

@@ -17,7 +17,7 @@
 //!
 //! Keys are fetched with the first token and kept; see [`VerifierBuilder`] for what can be set. Runs on
 //! tokio. The features `actix`, `axum`, `tower` and `tonic` add adapters, which let requests in through a
-//! [`Gate`]; `testing` adds an issuer for tests.
+//! [`Gate`]; `client` keeps tokens for programs that call APIs; `testing` adds an issuer for tests.
 
 #[cfg(feature = "actix")]
 pub mod actix;
@@ -25,6 +25,8 @@ pub mod actix;
 pub mod axum;
 mod cache_control;
 mod claims;
+#[cfg(feature = "client")]
+pub mod client;
 mod config;
 mod fetch;
 mod flight;
@@ -63,6 +65,13 @@ pub use self::verifier::Verifier;
 pub type Verified<C = UserClaims> = auth_jose::Verified<C>;
 
 /// Compiles the guide's snippets.
-#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "testing", feature = "tonic"))]
+#[cfg(all(
+    doctest,
+    feature = "actix",
+    feature = "axum",
+    feature = "client",
+    feature = "testing",
+    feature = "tonic"
+))]
 #[doc = include_str!("../../../docs/verify.md")]
 struct Guide;

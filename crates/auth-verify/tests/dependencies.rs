@@ -34,9 +34,13 @@ fn builds_neither_a_framework_nor_a_database_nor_openssl_by_default() {
 
 #[test]
 fn builds_with_each_feature_what_it_is_for_and_nothing_else() {
-    for (feature, wanted) in
-        [("actix", "actix-web"), ("axum", "axum-core"), ("tonic", "tonic"), ("tower", "tower-layer")]
-    {
+    for (feature, wanted) in [
+        ("actix", "actix-web"),
+        ("client", "reqwest"),
+        ("axum", "axum-core"),
+        ("tonic", "tonic"),
+        ("tower", "tower-layer"),
+    ] {
         let packages = packages(feature);
         assert!(has(&packages, wanted), "{feature}");
         for other in ["actix-web", "axum", "axum-core", "tonic", "diesel", "josekit", "openssl-sys"] {
