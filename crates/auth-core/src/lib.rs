@@ -20,6 +20,7 @@ pub mod fields;
 pub mod hooks;
 pub mod id;
 pub mod input;
+pub mod inspect;
 pub mod limits;
 pub mod mail;
 pub mod pipeline;

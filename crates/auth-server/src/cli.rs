@@ -45,6 +45,10 @@ pub enum Command {
     /// Try out how mail is sent.
     #[command(subcommand)]
     Mail(Mail),
+    /// Explain a JWT, a cookie, a session token or a password hash: what it says, whether it is valid now, and why not.
+    /// Prints nothing that could be used: no signature, no session token, no byte of a hash. Exits 1 when it is none of
+    /// these.
+    Inspect(Inspect),
     /// Print a new secret for BETTER_AUTH_SECRET: 32 random bytes in base64.
     GenSecret(GenSecret),
     /// Print the next free error ids of a prefix, such as EX-0001.
@@ -164,6 +168,17 @@ pub enum Mail {
         /// Who gets it.
         address: String,
     },
+}
+
+/// Options of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// What to explain: a value, or a Cookie, Set-Cookie or Authorization header. Read from standard input when it is
+    /// not given, which keeps it out of the shell's history.
+    pub text: Option<String>,
+    /// Do not ask the database: sessions and the state of keys stay unknown.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// Options of `gen-secret`.

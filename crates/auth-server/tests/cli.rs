@@ -101,6 +101,7 @@ fn help_tells_what_each_command_does() {
         "serve",
         "migrate",
         "check-config",
+        "inspect",
         "keys",
         "mail",
         "gen-secret",
@@ -115,6 +116,7 @@ fn help_tells_what_each_command_does() {
         ("migrate", "--dry-run"),
         ("gen-secret", "SHA-512"),
         ("gen-error-code", "--registered-in"),
+        ("inspect", "standard input"),
         ("keys", "rotate"),
         ("service", "disable"),
         ("mail", "test"),
@@ -412,6 +414,42 @@ fn keys_of_another_secret_are_listed_as_unreadable() {
     assert!(stdout(&listed).contains("its private part is sealed"), "{}", stdout(&listed));
     let own = auth_server(folder.path()).args(["keys", "list"]).output().unwrap();
     assert!(stdout(&own).contains("signing"), "{}", stdout(&own));
+}
+
+#[test]
+fn inspect_explains_what_it_is_shown_and_makes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let inspect = |arguments: &[&str], input: &str| {
+        let mut command = auth_server(folder.path());
+        let command = command.arg("inspect").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n";
+    let (piped, dash, given) = (inspect(&[], hash), inspect(&["-"], hash), inspect(&[hash], ""));
+    assert!(piped.status.success() && stdout(&piped).contains("A password hash: 2b"), "{piped:?}");
+    assert_eq!((stdout(&dash), stdout(&given)), (stdout(&piped), stdout(&piped)));
+    let refused = inspect(&["hunter2"], "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!stderr(&refused).contains("hunter2") && stdout(&refused).is_empty(), "{refused:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    // The issuer of a development server is its own address.
+    std::fs::write(folder.path().join("auth.toml"), "[jwt.jwt]\nissuer = \"http://localhost\"\n").unwrap();
+    let server = Running::start(folder.path());
+    let body = r#"{"name":"Ada","email":"ada@example.com","password":"correct horse battery"}"#;
+    let answer = server.post("/sign-up/email", body);
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap().to_owned();
+    let token = server.get("/token", cookie.split(';').next().unwrap());
+    let token = last_line(&token).split('"').nth(3).unwrap().to_owned();
+    for text in [&cookie, &token] {
+        let shown = stdout(&inspect(&[], text));
+        assert!(shown.contains("verdict") && shown.contains("  valid now"), "{shown}");
+        let offline = stdout(&inspect(&["--offline"], text));
+        assert!(!offline.contains("  valid now"), "{offline}");
+    }
+    assert_eq!(server.stop(), Some(0));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub enum CookieKind {
 }
 
 impl CookieKind {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::SessionToken,
         Self::SessionData,
         Self::DontRemember,

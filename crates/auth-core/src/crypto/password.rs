@@ -16,6 +16,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use format::StoredHash;
+pub(crate) use format::describe;
 use pool::Pool;
 
 /// Longer passwords are refused before any work; the configured limit is far below.

@@ -4,6 +4,7 @@ pub(crate) mod adopt;
 mod gen_error_code;
 mod gen_secret;
 mod generate;
+mod inspect;
 mod keys;
 mod mail;
 mod service;
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Keys(order) => keys::run(settings::load(file)?, &order),
         Command::Service(options) => service::run(settings::load(file)?, &options),
         Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
+        Command::Inspect(options) => inspect::run(settings::load(file)?, &options),
         Command::GenSecret(options) => gen_secret::run(&options),
         Command::GenErrorCode(options) => gen_error_code::run(&options),
         Command::Generate(options) => generate::run(&options),

@@ -43,9 +43,22 @@ pub(super) fn secrets(config: &Config) -> Result<Secrets, String> {
     }
 }
 
-fn development_secret(config: &Config) -> Result<Secret<String>, String> {
+/// The secrets, if there are any; makes none.
+pub(super) fn secrets_at_hand(config: &Config) -> Option<Secrets> {
+    let of_development = || {
+        let text = std::fs::read_to_string(development_secret_file(config)).ok()?;
+        Some(Secrets::one(Secret::from(text.trim())))
+    };
+    config.secrets.clone().or_else(of_development)
+}
+
+fn development_secret_file(config: &Config) -> PathBuf {
     let path = config.database.url.file().map_or_else(|| PathBuf::from("auth.db"), Path::to_path_buf);
-    let path = path.with_extension("secret");
+    path.with_extension("secret")
+}
+
+fn development_secret(config: &Config) -> Result<Secret<String>, String> {
+    let path = development_secret_file(config);
     let shown = path.display();
     match std::fs::read_to_string(&path) {
         Ok(text) if text.trim().len() >= 32 => Ok(Secret::from(text.trim())),

@@ -47,6 +47,7 @@ mod errors;
 mod fields;
 mod hashing;
 mod hostile;
+mod inspect;
 mod jwt;
 mod key_lifecycle;
 mod key_orders;

@@ -158,6 +158,55 @@ impl Function {
     }
 }
 
+/// What can be said of a hash without giving any of it away.
+pub(crate) struct Description {
+    pub(crate) algorithm: String,
+    pub(crate) parts: Vec<(String, String)>,
+    /// This server can verify it.
+    pub(crate) is_read: bool,
+    read: Option<StoredHash>,
+}
+
+impl Description {
+    /// Whether a new hash of `algorithm` would take the same work.
+    pub(crate) fn is_as(&self, algorithm: Algorithm) -> bool {
+        self.read.as_ref().is_some_and(|hash| hash.is_as(algorithm))
+    }
+}
+
+/// What `text` is, if it has the form of a password hash: one that is read here, or one of another kind.
+pub(crate) fn describe(text: &str) -> Option<Description> {
+    let part = |name: &str, value: String| (name.to_owned(), value);
+    let read = StoredHash::read(text);
+    let (algorithm, parts) = match read.as_ref().map(|hash| (&hash.function, hash.key.len())) {
+        Some((Function::Argon2 { kind, version, params, salt }, key)) => (
+            format!("{kind}, version {}", u32::from(*version)),
+            vec![
+                part("memory", format!("{} KiB", params.m_cost())),
+                part("passes", params.t_cost().to_string()),
+                part("lanes", params.p_cost().to_string()),
+                part("salt", format!("{} bytes, hidden", salt.len())),
+                part("hash", format!("{key} bytes, hidden")),
+            ],
+        ),
+        Some((Function::Scrypt { salt }, key)) => (
+            "Better Auth's scrypt".to_owned(),
+            vec![
+                part("work", format!("N {}, r {SCRYPT_R}, p {SCRYPT_P}", 1_u32 << SCRYPT_LOG_N)),
+                part("salt", format!("{} characters, hidden", salt.chars().count())),
+                part("hash", format!("{key} bytes, hidden")),
+            ],
+        ),
+        None => {
+            let name = text.strip_prefix('$')?.split('$').next()?;
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            let is_foreign = (1..=32).contains(&name.len()) && name.chars().all(is_name) && name != "ba";
+            (is_foreign.then(|| name.to_owned())?, Vec::new())
+        }
+    };
+    Some(Description { algorithm, parts, is_read: read.is_some(), read })
+}
+
 /// The form that is stored.
 impl fmt::Display for StoredHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -113,7 +113,7 @@ impl Keyring {
     }
 
     /// The published keys, to verify our own tokens with.
-    pub(super) fn verifying(&self, now: Timestamp) -> Arc<JwkSet> {
+    pub(crate) fn verifying(&self, now: Timestamp) -> Arc<JwkSet> {
         self.at(now).set.verifying.clone()
     }
 

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::features::user::User;
 
 /// The HKDF parameters of upstream's encryption key.
-const SALT: &str = "better-auth-session";
-const INFO: &str = "BetterAuth.js Generated Encryption Key";
+pub(crate) const SALT: &str = "better-auth-session";
+pub(crate) const INFO: &str = "BetterAuth.js Generated Encryption Key";
 
 /// The `aud` of a copy that is signed with the published keys.
 pub(crate) const AUDIENCE: &str = "better-auth:session-cache";
@@ -231,6 +231,11 @@ fn open_compact(key: &MacKey, value: &str) -> Option<Opened> {
     }
     let payload = auth_jose::json::parse_object(payload.as_bytes()).ok()?;
     Some(Opened { payload, expires_at: Timestamp::from_millis(text.expires_at) })
+}
+
+/// Whether a compact copy is good under a key.
+pub(crate) fn open_compact_copy(key: &MacKey, value: &str) -> Option<()> {
+    open_compact(key, value).map(|_| ())
 }
 
 fn open_claims(payload: Map<String, Value>) -> Option<Opened> {

@@ -7,8 +7,10 @@ mod endpoints;
 mod resolve;
 mod store;
 
-pub(crate) use cache::AUDIENCE as CACHE_AUDIENCE;
 pub use cache::SessionCache;
+pub(crate) use cache::{
+    AUDIENCE as CACHE_AUDIENCE, INFO as CACHE_INFO, SALT as CACHE_SALT, open_compact_copy,
+};
 pub(crate) use resolve::{Resolved, Source, Writes, resolve};
 
 use auth_jose::Timestamp;
