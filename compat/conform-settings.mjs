@@ -2,21 +2,8 @@
 // What is not named here passes through, so a setting that we do not know stops the server with its name.
 import { readFileSync } from "node:fs";
 
-// The settings that the server has no feature for yet, each with the reason.
-const NOT_BUILT = {
-  "advanced.database": "ids made in another way",
-};
-
-function drop(settings, path) {
-  const names = path.split(".");
-  const last = names.pop();
-  const parent = names.reduce((value, name) => value?.[name], settings);
-  if (parent && typeof parent === "object") delete parent[last];
-}
-
 export function translate(profile) {
   const settings = structuredClone(profile);
-  for (const path of Object.keys(NOT_BUILT)) drop(settings, path);
 
   // Upstream has both under one name.
   if (settings.dynamicBaseURL) settings.baseURL = settings.dynamicBaseURL;

@@ -11,13 +11,16 @@ import { mysql, postgres } from "../support/databases.mjs";
 import { BINARY, REFERENCE, startServer } from "../support/server.mjs";
 import { data, openPage, PASSWORD, signUp } from "../support/client.mjs";
 
-/** The databases, and what `adopt --check` has to say about the tables of each. */
+/** The databases, what `adopt --check` has to say about the tables of each, and `generateId`, where it is set. */
 const CASES = [
   ["better-auth-1.4", "PostgreSQL", postgres, ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"]],
   ["better-auth-1.6", "PostgreSQL", postgres, ["tables of Better Auth 1.4 to 1.6", "column jwks.alg", "column jwks.crv"]],
   ["better-auth-1.7.1", "PostgreSQL", postgres, ["tables of Better Auth 1.7.0 to 1.7.2", "account.issuer"]],
   ["better-auth", "PostgreSQL", postgres, ["tables of Better Auth 1.7.3 or later"]],
   ["better-auth", "MariaDB", mysql, ["tables of Better Auth 1.7.3 or later"]],
+  ["better-auth", "PostgreSQL", postgres, ["tables of Better Auth 1.7.3 or later"], "uuid"],
+  ["better-auth", "PostgreSQL", postgres, ["tables of Better Auth 1.7.3 or later"], "serial"],
+  ["better-auth", "MariaDB", mysql, ["tables of Better Auth 1.7.3 or later"], "serial"],
 ];
 const PEOPLE = Number(process.env.ADOPT_PEOPLE ?? 6);
 const PUBLIC = "http://auth.example.test";
@@ -25,9 +28,14 @@ const SESSION_COOKIE = "better-auth.session_token";
 const TABLES = ["user", "account", "session", "verification", "jwks", "orders"];
 
 // Node reads scrypt only: while it may come back, hashes stay in that form.
-const config = { baseURL: PUBLIC, emailAndPassword: { enabled: true, password: { algorithm: "scrypt" } } };
-const startNode = (database, version) => startServer({ database: database.url, config, binary: REFERENCE, env: { BETTER_AUTH: version } });
-const startOurs = (database) => startServer({ database: database.url, config });
+const config = (generateId) => ({
+  baseURL: PUBLIC,
+  emailAndPassword: { enabled: true, password: { algorithm: "scrypt" } },
+  advanced: generateId ? { database: { generateId } } : {},
+});
+const startNode = (database, version, generateId) =>
+  startServer({ database: database.url, config: config(generateId), binary: REFERENCE, env: { BETTER_AUTH: version } });
+const startOurs = (database, generateId) => startServer({ database: database.url, config: config(generateId) });
 
 /** Runs `auth-server adopt --check` on a database. */
 function adoptCheck(database) {
@@ -97,19 +105,19 @@ async function join(server, details) {
   return { ...person, cookie: person.browser.cookie(SESSION_COOKIE) };
 }
 
-for (const [version, kind, makeDatabase, findings] of CASES) {
-  describe(`a ${kind} database of ${version}, taken over and given back`, () => {
+for (const [version, kind, makeDatabase, findings, generateId] of CASES) {
+  describe(`a ${kind} database of ${version}${generateId ? ` with ${generateId} ids` : ""}, taken over and given back`, () => {
     const people = [];
     let database, server, first, jwtOfNode, jwtOfOurs, newcomer;
     before(async () => {
       database = await makeDatabase();
-      server = await startNode(database, version);
+      server = await startNode(database, version, generateId);
       await forEach(Array.from({ length: PEOPLE }, (_, at) => `Person ${at} ✓`), async (name) => people.push(await join(server, { name })));
       jwtOfNode = data(await people[0].client.token()).token;
       await inDatabase(database, async (query, name) => {
         await query(`alter table ${name("user")} add column legacy_note varchar(20) not null default 'keep'`);
         await query(`create table orders (id varchar(64) primary key, total numeric(10, 2))`);
-        await query(`insert into orders select id, 12.5 from ${name("user")}`);
+        await query(`insert into orders select concat(id, ''), 12.5 from ${name("user")}`);
       });
       first = await photograph(database);
       await server.stop();
@@ -123,12 +131,13 @@ for (const [version, kind, makeDatabase, findings] of CASES) {
     test("adopt --check names what it found and changes nothing", async () => {
       const { code, output } = adoptCheck(database);
       assert.equal(code, 0, output);
-      for (const finding of [...findings, "column user.legacy_note", "table orders"]) assert.ok(output.includes(finding), `${finding} in:\n${output}`);
+      const setting = generateId ? [`has to be set:\n  advanced.database.generateId = "${generateId}"`] : [];
+      for (const finding of [...findings, ...setting, "column user.legacy_note", "table orders"]) assert.ok(output.includes(finding), `${finding} in:\n${output}`);
       assert.deepEqual(await photograph(database), first);
     });
 
     test("our server starts on it, and no column is lost or retyped", async () => {
-      server = await startOurs(database);
+      server = await startOurs(database, generateId);
       const { columns } = await photograph(database);
       const named = new Map(columns.map((column) => [`${column.t}.${column.c}`, column]));
       for (const column of first.columns) assert.deepEqual(named.get(`${column.t}.${column.c}`), column);
@@ -161,7 +170,7 @@ for (const [version, kind, makeDatabase, findings] of CASES) {
 
     test("back on Node, every browser is still signed in and every password works", async () => {
       await server.stop();
-      server = await startNode(database, version);
+      server = await startNode(database, version, generateId);
       await forEach([...people, newcomer], async (person) => {
         await cookieWorks(server, person);
         await passwordWorks(server, person);
@@ -180,8 +189,8 @@ const REFUSED = {
   "tables with Drizzle's names": [`create table users (id text primary key, email_verified boolean not null)`, "named as Drizzle's generator"],
   "a column that no row of ours could fill": [`create table "user" (id text primary key, name text not null, email text not null,
     "emailVerified" boolean not null, image text, "createdAt" timestamptz not null, "updatedAt" timestamptz not null, tenant text not null)`, "user.tenant takes no null"],
-  "ids that are numbers": [`create table verification (id integer primary key, identifier text not null, value text not null,
-    "expiresAt" timestamptz not null, "createdAt" timestamptz, "updatedAt" timestamptz)`, "verification.id has the type integer"],
+  "ids that are bytes": [`create table verification (id bytea primary key, identifier text not null, value text not null,
+    "expiresAt" timestamptz not null, "createdAt" timestamptz, "updatedAt" timestamptz)`, "verification.id has the type bytea"],
 };
 for (const [what, [statement, reason]] of Object.entries(REFUSED)) {
   test(`${what} are refused by name, by the check and by the server's start`, async () => {

@@ -14,10 +14,17 @@ function milliseconds(interval) {
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * INTERVAL[unit], 0);
 }
 
+/** PostgreSQL's catalogue of columns, as the other databases can tell it. */
+const SQLITE_COLUMNS = `(select m.name as table_name, c.name as column_name, lower(c.type) as data_type, 'public' as table_schema
+  from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table')`;
+const MYSQL_COLUMNS = `(select table_name, column_name, if(data_type = 'int', 'integer', data_type) as data_type, 'public' as table_schema
+  from information_schema.columns where table_schema = database()) as columns_here`;
+
 /** A PostgreSQL statement for another database: no casts, times as literals, `?` for each parameter in its order. */
-export function translate(sql, params, literal) {
+export function translate(sql, params, literal, columns) {
   const values = [];
   const text = sql
+    .replace(/information_schema\.columns/g, columns)
     .replace(/now\(\)((?:\s*[+-]\s*(?:interval\s+'[^']*'|\$\d+::interval))*)/gi, (_, steps) => {
       let at = Date.now();
       for (const [, sign, words, place] of steps.matchAll(/([+-])\s*(?:interval\s+'([^']*)'|\$(\d+)::interval)/gi)) {
@@ -66,7 +73,7 @@ class Sqlite {
   run(sql, params) {
     const answer = this.last.then(async () => {
       if (!this.child) this.start();
-      const { text, values } = translate(sql, params, (date) => date.toISOString());
+      const { text, values } = translate(sql, params, (date) => date.toISOString(), SQLITE_COLUMNS);
       this.child.stdin.write(`${JSON.stringify({ sql: text, params: values })}\n`);
       const { value, done } = await this.lines.next();
       if (done) throw new Error("the SQLite reader ended");
@@ -96,7 +103,7 @@ class Mysql {
       this.connection = await mysql.createConnection({ uri: this.url, dateStrings: true, timezone: "Z" });
       await this.connection.query("set session sql_mode = concat(@@sql_mode, ',ANSI'), time_zone = '+00:00'");
     }
-    const { text, values } = translate(sql, params, (date) => date.toISOString().replace("T", " ").replace("Z", ""));
+    const { text, values } = translate(sql, params, (date) => date.toISOString().replace("T", " ").replace("Z", ""), MYSQL_COLUMNS);
     const [rows] = await this.connection.query(text, values);
     if (!Array.isArray(rows)) return [];
     const zoned = (it) => (typeof it === "string" && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/.test(it) ? `${it.replace(" ", "T")}Z` : it);

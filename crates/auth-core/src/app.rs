@@ -14,6 +14,7 @@ use crate::features::session::SessionCache;
 use crate::features::social::Social;
 use crate::features::{self, jwt::Keyring};
 use crate::hooks::HookList;
+use crate::id::Id;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::reply::Outgoing;
@@ -126,6 +127,18 @@ impl Shared {
             clock,
             entropy,
         })
+    }
+}
+
+impl Shared {
+    /// The id of a new row; empty where the database makes it.
+    pub(crate) fn new_id<K>(&self) -> Id<K> {
+        self.shape.ids.fresh(&*self.entropy)
+    }
+
+    /// An id that stands as text in what we have signed or stored.
+    pub(crate) fn parse_id<K>(&self, text: &str) -> Option<Id<K>> {
+        self.shape.ids.parse(text)
     }
 }
 

@@ -68,8 +68,7 @@ async fn tables(config: &Config) -> Result<Shape, String> {
     }
     let store = Store::open(&config.database, 1);
     let url = &config.database.url;
-    let findings =
-        store.examine(&config.fields.columns()).await.map_err(|error| format!("{url}: {error}"))?;
+    let findings = adopt::examine(config, &store).await?;
     adopt::refuse(url, &findings)?;
     match mode {
         Mode::Apply => store.complete(&findings).await.map_err(|error| format!("{url}: {error}"))?,
@@ -139,7 +138,7 @@ pub async fn migrate_when_there(config: &Config, mode: Mode) -> Result<Vec<Pendi
 /// The tables, then the columns of declared fields.
 async fn migrate_all(config: &Config, mode: Mode) -> Result<Vec<Pending>, MigrateError> {
     let url = &config.database.url;
-    let mut pending = migrate(url, mode).await?;
+    let mut pending = migrate(url, config.database.generate_id, mode).await?;
     pending.extend(add_columns(url, &config.fields, mode).await?);
     Ok(pending)
 }

@@ -1,6 +1,8 @@
 //! The binary: its commands, its start and its stop.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "cli/ids.rs"]
+mod ids;
 #[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
 #[path = "cli/tls.rs"]
 mod tls;

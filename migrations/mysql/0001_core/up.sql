@@ -1,6 +1,6 @@
 -- Better Auth's types. What identifies somebody or something is compared byte by byte, whatever the database's collation.
 CREATE TABLE IF NOT EXISTS `user` (
-    `id` varchar(36) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    `id` varchar(36) COLLATE utf8mb4_bin /*id*/ NOT NULL PRIMARY KEY,
     `name` varchar(255) NOT NULL,
     `email` varchar(255) COLLATE utf8mb4_bin NOT NULL UNIQUE,
     `emailVerified` boolean NOT NULL,
@@ -9,22 +9,22 @@ CREATE TABLE IF NOT EXISTS `user` (
     `updatedAt` timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 CREATE TABLE IF NOT EXISTS `session` (
-    `id` varchar(36) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    `id` varchar(36) COLLATE utf8mb4_bin /*id*/ NOT NULL PRIMARY KEY,
     `expiresAt` timestamp(3) NOT NULL,
     `token` varchar(255) COLLATE utf8mb4_bin NOT NULL UNIQUE,
     `createdAt` timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     `updatedAt` timestamp(3) NOT NULL,
     `ipAddress` text,
     `userAgent` text,
-    `userId` varchar(36) COLLATE utf8mb4_bin NOT NULL,
+    `userId` varchar(36) COLLATE utf8mb4_bin /*user id*/ NOT NULL,
     INDEX `session_userId_idx` (`userId`),
     FOREIGN KEY (`userId`) REFERENCES `user` (`id`) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 CREATE TABLE IF NOT EXISTS `account` (
-    `id` varchar(36) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    `id` varchar(36) COLLATE utf8mb4_bin /*id*/ NOT NULL PRIMARY KEY,
     `accountId` text COLLATE utf8mb4_bin NOT NULL,
     `providerId` text COLLATE utf8mb4_bin NOT NULL,
-    `userId` varchar(36) COLLATE utf8mb4_bin NOT NULL,
+    `userId` varchar(36) COLLATE utf8mb4_bin /*user id*/ NOT NULL,
     `accessToken` text,
     `refreshToken` text,
     `idToken` text,
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS `account` (
     FOREIGN KEY (`userId`) REFERENCES `user` (`id`) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;
 CREATE TABLE IF NOT EXISTS `verification` (
-    `id` varchar(36) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    `id` varchar(36) COLLATE utf8mb4_bin /*id*/ NOT NULL PRIMARY KEY,
     `identifier` varchar(255) COLLATE utf8mb4_bin NOT NULL,
     `value` text NOT NULL,
     `expiresAt` timestamp(3) NOT NULL,

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS `jwks` (
-    `id` varchar(36) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    `id` varchar(36) COLLATE utf8mb4_bin /*id*/ NOT NULL PRIMARY KEY,
     `publicKey` text NOT NULL,
     `privateKey` text NOT NULL,
     `createdAt` timestamp(3) NOT NULL,

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS "user" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "name" text NOT NULL,
     "email" text NOT NULL UNIQUE,
     "emailVerified" boolean NOT NULL,
@@ -8,20 +8,20 @@ CREATE TABLE IF NOT EXISTS "user" (
     "updatedAt" timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE TABLE IF NOT EXISTS "session" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "expiresAt" timestamptz NOT NULL,
     "token" text NOT NULL UNIQUE,
     "createdAt" timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updatedAt" timestamptz NOT NULL,
     "ipAddress" text,
     "userAgent" text,
-    "userId" text NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE
+    "userId" text /*user id*/ NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE
 );
 CREATE TABLE IF NOT EXISTS "account" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "accountId" text NOT NULL,
     "providerId" text NOT NULL,
-    "userId" text NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE,
+    "userId" text /*user id*/ NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE,
     "accessToken" text,
     "refreshToken" text,
     "idToken" text,
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS "account" (
     "updatedAt" timestamptz NOT NULL
 );
 CREATE TABLE IF NOT EXISTS "verification" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "identifier" text NOT NULL,
     "value" text NOT NULL,
     "expiresAt" timestamptz NOT NULL,

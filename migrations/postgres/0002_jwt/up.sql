@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS "jwks" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "publicKey" text NOT NULL,
     "privateKey" text NOT NULL,
     "createdAt" timestamptz NOT NULL,

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS "rateLimit" (
-    "id" text NOT NULL PRIMARY KEY,
+    "id" text /*id*/ NOT NULL PRIMARY KEY,
     "key" text NOT NULL UNIQUE,
     "count" integer NOT NULL,
     "lastRequest" bigint NOT NULL

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::reader::Reader;
 use super::{DatabaseUrl, size};
+use crate::id::GenerateId;
 
 /// The listener.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct DatabaseConfig {
     pub start_timeout: Duration,
     /// Bring the tables up to date at start.
     pub migrate: bool,
+    /// Who makes the ids of new rows.
+    pub generate_id: GenerateId,
 }
 
 pub(super) fn server(r: &mut Reader) -> ServerConfig {
@@ -78,5 +83,20 @@ pub(super) fn database(r: &mut Reader) -> DatabaseConfig {
         query_timeout: r.duration("database.queryTimeout", 5),
         start_timeout: r.duration("database.startTimeout", 30),
         migrate: r.boolean("database.migrate", true),
+        generate_id: generate_id(r),
+    }
+}
+
+fn generate_id(r: &mut Reader) -> GenerateId {
+    const KEY: &str = "advanced.database.generateId";
+    match r.any(KEY) {
+        None => GenerateId::Random,
+        Some(Value::Bool(false)) => GenerateId::Database,
+        Some(Value::String(text)) if text == "uuid" => GenerateId::Uuid,
+        Some(Value::String(text)) if text == "serial" => GenerateId::Serial,
+        Some(other) => {
+            r.refuse(KEY, format!("expected \"uuid\", \"serial\" or false, got {other}"));
+            GenerateId::Random
+        }
     }
 }

@@ -377,6 +377,13 @@ const GENERAL: &[Setting] = &[
         "Add nothing that upstream does not send: no `jti` claim, no `Cache-Control: no-store` on answers with credentials.",
     ),
     setting(
+        "advanced.database.generateId",
+        None,
+        Choice(&["uuid", "serial", "false"]),
+        "32 random letters and digits",
+        "Ids of new rows. `uuid`: random UUIDs. `serial`: the database counts. `false`: the database makes them in its own way. Has to fit the columns at hand; in an empty database it decides their types.",
+    ),
+    setting(
         "advanced.ipAddress.source",
         None,
         Choice(&["socket", "headers"]),

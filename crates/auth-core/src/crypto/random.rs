@@ -42,16 +42,20 @@ pub fn uuid(entropy: &dyn Entropy, purpose: &'static str) -> String {
     let mut bytes = [0_u8; 16];
     entropy.fill(purpose, &mut bytes);
     let random = u128::from_be_bytes(bytes);
-    let versioned = random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
-    let hex = format!("{versioned:032x}");
-    let mut uuid = String::with_capacity(36);
+    uuid_text(random & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62))
+}
+
+/// A UUID's text (RFC 9562, section 4).
+pub(crate) fn uuid_text(uuid: u128) -> String {
+    let hex = format!("{uuid:032x}");
+    let mut text = String::with_capacity(36);
     for (at, digit) in hex.chars().enumerate() {
         if matches!(at, 8 | 12 | 16 | 20) {
-            uuid.push('-');
+            text.push('-');
         }
-        uuid.push(digit);
+        text.push(digit);
     }
-    uuid
+    text
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl App {
         rule: Rule,
         now: Timestamp,
     ) -> crate::store::Result<Decision> {
-        self.store.db().await?.take_from_bucket(key, rule, now, &*self.entropy).await
+        self.store.db().await?.take_from_bucket(key, rule, now, self).await
     }
 
     /// Says once that requests come through a proxy that no setting names.

@@ -1,11 +1,12 @@
 //! Counts in the table `rateLimit`, shared by all servers on a database.
 
-use auth_jose::{Entropy, Timestamp};
+use auth_jose::Timestamp;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Decision;
+use crate::app::App;
 use crate::config::Rule;
 use crate::id::Id;
 use crate::store::schema::rate_limit;
@@ -17,7 +18,6 @@ pub(super) struct RateLimitRow;
 #[derive(Insertable)]
 #[diesel(table_name = rate_limit)]
 struct NewBucket<'a> {
-    id: Id<RateLimitRow>,
     key: &'a str,
     count: i32,
     last_request: i64,
@@ -31,7 +31,7 @@ impl Db {
         key: &str,
         rule: Rule,
         now: Timestamp,
-        entropy: &dyn Entropy,
+        app: &App,
     ) -> Result<Decision> {
         let (now, window) = (now.millis(), rule.window_millis());
         let max = i32::try_from(rule.max).unwrap_or(i32::MAX);
@@ -57,9 +57,10 @@ impl Db {
             if rule.max == 0 {
                 break;
             }
-            let row = NewBucket { id: Id::random(entropy), key, count: 1, last_request: now };
+            let id: Id<RateLimitRow> = app.new_id();
+            let id = id.given().map(|id| rate_limit::id.eq(id));
             let inserted = on!(self, |conn| diesel::insert_into(rate_limit::table)
-                .values(&row)
+                .values((id, NewBucket { key, count: 1, last_request: now }))
                 .execute(conn)
                 .await
                 .map_err(StoreError::from));

@@ -3,22 +3,28 @@
 //!
 //! Nothing is dropped or retyped. A Better Auth server of the version found goes on working on the same database.
 
+mod ids;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::catalogue::{Column, add_text_column};
 use super::{Result, Store, StoreError};
 use crate::config::DatabaseUrl;
+use crate::id::{GenerateId, Ids};
+pub(super) use ids::id_column;
 
 /// What the values of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Text,
     Boolean,
     Date,
+    /// The id of a row, its own or a user's.
+    RowId,
 }
 
-use Kind::{Boolean, Date, Text};
+use Kind::{Boolean, Date, RowId, Text};
 
 /// A column that the server reads or writes: its name, what it holds, and whether every row has a value.
 type Needed = (&'static str, Kind, bool);
@@ -28,7 +34,7 @@ const TABLES: &[(&str, &[Needed])] = &[
     (
         "user",
         &[
-            ("id", Text, true),
+            ("id", RowId, true),
             ("name", Text, true),
             ("email", Text, true),
             ("emailVerified", Boolean, true),
@@ -40,23 +46,23 @@ const TABLES: &[(&str, &[Needed])] = &[
     (
         "session",
         &[
-            ("id", Text, true),
+            ("id", RowId, true),
             ("expiresAt", Date, true),
             ("token", Text, true),
             ("createdAt", Date, true),
             ("updatedAt", Date, true),
             ("ipAddress", Text, false),
             ("userAgent", Text, false),
-            ("userId", Text, true),
+            ("userId", RowId, true),
         ],
     ),
     (
         "account",
         &[
-            ("id", Text, true),
+            ("id", RowId, true),
             ("accountId", Text, true),
             ("providerId", Text, true),
-            ("userId", Text, true),
+            ("userId", RowId, true),
             ("accessToken", Text, false),
             ("refreshToken", Text, false),
             ("idToken", Text, false),
@@ -71,7 +77,7 @@ const TABLES: &[(&str, &[Needed])] = &[
     (
         "verification",
         &[
-            ("id", Text, true),
+            ("id", RowId, true),
             ("identifier", Text, true),
             ("value", Text, true),
             ("expiresAt", Date, true),
@@ -82,7 +88,7 @@ const TABLES: &[(&str, &[Needed])] = &[
     (
         "jwks",
         &[
-            ("id", Text, true),
+            ("id", RowId, true),
             ("publicKey", Text, true),
             ("privateKey", Text, true),
             ("createdAt", Date, true),
@@ -128,6 +134,8 @@ impl fmt::Display for Origin {
 /// How the rows have to be written to be valid in the tables at hand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
+    /// What ids are, and who makes new ones.
+    pub ids: Ids,
     /// `account` has the column `issuer`, which Better Auth 1.7.0 to 1.7.2 wants in every row.
     pub account_issuer: bool,
 }
@@ -145,6 +153,8 @@ pub struct Findings {
     pub left_alone: Vec<String>,
     /// Why the tables cannot be served, each with its table and column.
     pub refused: Vec<String>,
+    /// A setting without which the ids cannot be served, and why.
+    pub to_set: Option<String>,
     /// How rows have to be written.
     pub shape: Shape,
 }
@@ -176,10 +186,20 @@ impl fmt::Display for Addition {
     }
 }
 
-/// Compares the columns of a database with what the server needs. `declared` are the configured additional fields,
-/// as (table, column).
+/// What the configuration says about the tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The database.
+    pub url: &'a DatabaseUrl,
+    /// The configured additional fields, as (table, column).
+    pub declared: &'a [(&'a str, &'a str)],
+    /// Who makes ids.
+    pub generate_id: GenerateId,
+}
+
+/// Compares the columns of a database with what the server needs.
 #[must_use]
-pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
+pub fn examine(columns: &[Column], wanted: Wanted<'_>) -> Findings {
     let has = |table: &str, name: &str| columns.iter().any(|it| it.table == table && it.name == name);
     let tables: BTreeSet<&str> = columns.iter().map(|column| column.table.as_str()).collect();
     let mut findings = Findings {
@@ -188,7 +208,8 @@ pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
         missing_tables: Vec::new(),
         left_alone: Vec::new(),
         refused: Vec::new(),
-        shape: Shape { account_issuer: has("account", "issuer") },
+        to_set: None,
+        shape: Shape { account_issuer: has("account", "issuer"), ids: Ids::default() },
     };
     if findings.origin == Origin::Drizzle {
         findings.refused.push(
@@ -204,11 +225,12 @@ pub fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
     }
     for (table, needed) in TABLES {
         if tables.contains(table) {
-            examine_table(table, needed, columns, declared, &mut findings);
+            examine_table(table, needed, columns, wanted.declared, &mut findings);
         } else {
             findings.missing_tables.push(table);
         }
     }
+    ids::examine(columns, wanted, &mut findings);
     let ours = |table: &str| TABLES.iter().any(|(name, _)| *name == table) || OWN_TABLES.contains(&table);
     findings
         .left_alone
@@ -283,6 +305,7 @@ fn examine_table(
                 column.data_type,
                 match kind {
                     Text => "text",
+                    RowId => "text, uuid or a whole number",
                     Boolean => "boolean",
                     Date => "a date and time",
                 }
@@ -315,9 +338,14 @@ fn examine_table(
 fn fits(kind: Kind, data_type: &str) -> bool {
     let starts = |words: &[&str]| words.iter().any(|word| data_type.starts_with(word));
     match kind {
-        // SQLite takes anything in a column without a type. Not a uuid: PostgreSQL compares it with no text.
+        // SQLite takes anything in a column without a type.
         Text => {
             starts(&["text", "char", "varchar", "longtext", "mediumtext", "tinytext"]) || data_type.is_empty()
+        }
+        RowId => {
+            fits(Text, data_type)
+                || starts(&["int", "bigint", "smallint", "mediumint"])
+                || data_type == "uuid"
         }
         Boolean => starts(&["bool", "tinyint", "int", "bit"]),
         Date => starts(&["date", "timestamp", "text", "int"]),
@@ -329,9 +357,9 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn examine(&self, declared: &[(&str, &str)]) -> Result<Findings> {
+    pub async fn examine(&self, wanted: Wanted<'_>) -> Result<Findings> {
         let columns = self.db().await?.list_columns().await?;
-        Ok(examine(&columns, declared))
+        Ok(examine(&columns, wanted))
     }
 
     /// Looks at the rows of tables that fit: why people of theirs could not sign in.

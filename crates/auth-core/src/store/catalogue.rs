@@ -3,6 +3,7 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::query_builder::SqlQuery;
 use diesel::sql_query;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
@@ -47,23 +48,29 @@ impl Column {
 }
 
 #[cfg(feature = "sqlite")]
-const SQLITE: &str = r#"SELECT m.name AS "table", c.name AS name, lower(c.type) AS data_type,
+pub(super) const SQLITE: &str = r#"SELECT m.name AS "table", c.name AS name, lower(c.type) AS data_type,
       CASE WHEN c."notnull" = 1 AND c.dflt_value IS NULL AND NOT (c.pk = 1 AND lower(c.type) = 'integer')
            THEN 'needed' ELSE 'optional' END AS demand
     FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"#;
 
 #[cfg(feature = "postgres")]
-const POSTGRES: &str = r#"SELECT table_name::text AS "table", column_name::text AS name, data_type::text AS data_type,
+pub(super) const POSTGRES: &str = r#"SELECT table_name::text AS "table", column_name::text AS name, data_type::text AS data_type,
       CASE WHEN is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'
            THEN 'needed' ELSE 'optional' END AS demand
     FROM information_schema.columns WHERE table_schema = current_schema()"#;
 
 #[cfg(feature = "mysql")]
-const MYSQL: &str = "SELECT CAST(table_name AS CHAR) AS `table`, CAST(column_name AS CHAR) AS name,
+pub(super) const MYSQL: &str =
+    "SELECT CAST(table_name AS CHAR) AS `table`, CAST(column_name AS CHAR) AS name,
       LOWER(CAST(column_type AS CHAR)) AS data_type,
       CASE WHEN is_nullable = 'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%'
            THEN 'needed' ELSE 'optional' END AS demand
     FROM information_schema.columns WHERE table_schema = DATABASE()";
+
+/// The query for every column of every table, in one database's words.
+pub(super) fn columns(text: &'static str) -> SqlQuery {
+    sql_query(text)
+}
 
 impl Db {
     /// Every column of every table, in no order.
@@ -76,7 +83,7 @@ impl Db {
             #[cfg(feature = "mysql")]
             Self::Mysql(_) => MYSQL,
         };
-        Ok(on!(self, |conn| sql_query(text).load::<Column>(conn).await?))
+        Ok(on!(self, |conn| columns(text).load::<Column>(conn).await?))
     }
 
     /// How many passwords are hashed in a way that is neither Better Auth's (32 hex digits, a colon, 128 hex digits)

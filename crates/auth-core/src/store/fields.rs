@@ -7,11 +7,11 @@
 
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Nullable, Text};
 
-use super::types::Instant;
+use super::types::{Instant, RowId};
 use crate::features::session::Session;
 use crate::features::user::User;
 #[cfg(feature = "mysql")]
@@ -116,6 +116,11 @@ impl<R> QueryId for InsertWithFields<'_, R> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
+/// On PostgreSQL it answers the id, if the database makes it.
+impl<R> Query for InsertWithFields<'_, R> {
+    type SqlType = RowId;
+}
+
 /// New values of declared fields in the row of an id.
 pub(crate) struct UpdateFields<'a, K> {
     table: Table,
@@ -136,7 +141,7 @@ impl<K> QueryId for UpdateFields<'_, K> {
 
 /// The statements of one database, whose ways with JSON are the two functions.
 macro_rules! statements {
-    ($db:ty, select $open:literal .. $close:literal, bind $bind:ident) => {
+    ($db:ty, select $open:literal .. $close:literal, bind $bind:ident, returning $returning:literal) => {
         impl QueryFragment<$db> for FieldsJson<'_> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $db>) -> QueryResult<()> {
                 out.push_sql($open);
@@ -146,8 +151,7 @@ macro_rules! statements {
             }
         }
 
-        insert!($db, $bind, User, "user", [
-            "id": Text = id,
+        insert!($db, $bind, $returning, User, "user", [
             "name": Text = name,
             "email": Text = email,
             "emailVerified": Bool = email_verified,
@@ -156,15 +160,14 @@ macro_rules! statements {
             "updatedAt": Instant = updated_at,
         ]);
 
-        insert!($db, $bind, Session, "session", [
-            "id": Text = id,
+        insert!($db, $bind, $returning, Session, "session", [
             "expiresAt": Instant = expires_at,
             "token": Text = token,
             "createdAt": Instant = created_at,
             "updatedAt": Instant = updated_at,
             "ipAddress": Nullable<Text> = ip_address,
             "userAgent": Nullable<Text> = user_agent,
-            "userId": Text = user_id,
+            "userId": RowId = user_id,
         ]);
 
         impl<K> QueryFragment<$db> for UpdateFields<'_, K> {
@@ -180,25 +183,32 @@ macro_rules! statements {
                 out.push_sql(" WHERE ");
                 out.push_identifier("id")?;
                 out.push_sql(" = ");
-                out.push_bind_param::<Text, Id<K>>(self.id)
+                out.push_bind_param::<RowId, Id<K>>(self.id)
             }
         }
     };
 }
 
 macro_rules! insert {
-    ($db:ty, $bind:ident, $row:ty, $table:literal, [$($column:literal: $sql:ty = $member:ident,)*]) => {
+    ($db:ty, $bind:ident, $returning:literal, $row:ty, $table:literal, [$($column:literal: $sql:ty = $member:ident,)*]) => {
         impl QueryFragment<$db> for InsertWithFields<'_, $row> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $db>) -> QueryResult<()> {
                 out.push_sql("INSERT INTO ");
                 out.push_identifier($table)?;
+                let id = self.row.id.given();
                 let mut separator = " (";
-                for column in [$($column),*].into_iter().chain(self.fields.iter().map(Bound::column)) {
+                let columns = id.map(|_| "id").into_iter().chain([$($column),*]);
+                for column in columns.chain(self.fields.iter().map(Bound::column)) {
                     out.push_sql(separator);
                     out.push_identifier(column)?;
                     separator = ", ";
                 }
                 let mut separator = ") VALUES (";
+                if let Some(id) = id {
+                    out.push_sql(separator);
+                    out.push_bind_param::<RowId, _>(id)?;
+                    separator = ", ";
+                }
                 $(
                     out.push_sql(separator);
                     out.push_bind_param::<$sql, _>(&self.row.$member)?;
@@ -209,6 +219,9 @@ macro_rules! insert {
                     $bind(<$row>::TABLE, field, &mut out)?;
                 }
                 out.push_sql(")");
+                if id.is_none() {
+                    out.push_sql($returning);
+                }
                 Ok(())
             }
         }
@@ -230,10 +243,10 @@ impl Session {
 }
 
 #[cfg(feature = "sqlite")]
-statements!(diesel::sqlite::Sqlite, select "json_array(" .. ")", bind bind_sqlite);
+statements!(diesel::sqlite::Sqlite, select "json_array(" .. ")", bind bind_sqlite, returning "");
 
 #[cfg(feature = "postgres")]
-statements!(diesel::pg::Pg, select "CAST(jsonb_build_array(" .. ") AS TEXT)", bind bind_postgres);
+statements!(diesel::pg::Pg, select "CAST(jsonb_build_array(" .. ") AS TEXT)", bind bind_postgres, returning " RETURNING \"id\"");
 
 /// Lists stay JSON texts, truth values become 0 and 1.
 #[cfg(feature = "sqlite")]
@@ -266,7 +279,7 @@ fn bind_postgres<'b>(
 }
 
 #[cfg(feature = "mysql")]
-statements!(diesel::mysql::Mysql, select "CAST(JSON_ARRAY(" .. ") AS CHAR)", bind bind_mysql);
+statements!(diesel::mysql::Mysql, select "CAST(JSON_ARRAY(" .. ") AS CHAR)", bind bind_mysql, returning "");
 
 /// MySQL turns texts into what their column holds.
 #[cfg(feature = "mysql")]

@@ -1,24 +1,22 @@
 //! The tables: embedded migrations, the same names for every database, applied at start or by `migrate`.
 
+mod script;
+
 use diesel::migration::{Migration, MigrationSource};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::MigrationHarness;
 use include_dir::{Dir, include_dir};
 
+use super::catalogue::{self, Column};
 use crate::config::DatabaseUrl;
+use crate::id::GenerateId;
+use script::{IdColumns, Scripts};
 
 #[cfg(feature = "sqlite")]
-const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
-#[cfg(feature = "sqlite")]
-const SQLITE_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/sqlite");
+const SQLITE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/sqlite");
 #[cfg(feature = "postgres")]
-const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
-#[cfg(feature = "postgres")]
-const POSTGRES_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/postgres");
-
+const POSTGRES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/postgres");
 #[cfg(feature = "mysql")]
-const MYSQL: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
-#[cfg(feature = "mysql")]
-const MYSQL_TEXT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/mysql");
+const MYSQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/mysql");
 
 /// Two servers that migrate one PostgreSQL database take turns under this advisory lock.
 #[cfg(feature = "postgres")]
@@ -68,11 +66,13 @@ pub enum Mode {
 }
 
 /// Brings the tables of `url` up to date, or lists what that would take. Nothing is dropped or retyped.
+/// Tables that are made now have ids like those that are there; in an empty database like those that `ids` makes.
 /// Needs a multi-thread runtime.
 ///
 /// # Errors
-/// [`MigrateError::Connect`] when the database does not answer or is busy, [`MigrateError::Failed`] when it refuses.
-pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, MigrateError> {
+/// [`MigrateError::Connect`] when the database does not answer or is busy, [`MigrateError::Failed`] when it refuses,
+/// or when it should make the ids and is empty.
+pub async fn migrate(url: &DatabaseUrl, ids: GenerateId, mode: Mode) -> Result<Vec<Pending>, MigrateError> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(path) => {
@@ -89,19 +89,22 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
                 <diesel::SqliteConnection as diesel::Connection>::establish(&target.to_string_lossy())
                     .map_err(|error| refused(&error))?;
             conn.batch_execute(super::dialect::SQLITE_SETUP).map_err(|error| refused(&error))?;
+            let columns: Vec<Column> =
+                diesel::RunQueryDsl::load(catalogue::columns(catalogue::SQLITE), &mut conn)?;
+            let scripts = Scripts::of(&SQLITE, &IdColumns::sqlite(&columns, ids)?);
             let names = match mode {
                 Mode::Apply => {
                     restrict_to_owner(path);
                     // Servers that start together take turns, and all migrations happen or none.
-                    conn.immediate_transaction(|conn| run(conn, SQLITE, mode))?
+                    conn.immediate_transaction(|conn| run(conn, &scripts, mode))?
                 }
                 Mode::DryRun => {
                     // Never committed: looking makes diesel's own table.
                     conn.batch_execute("BEGIN").map_err(|error| refused(&error))?;
-                    run(&mut conn, SQLITE, mode)?
+                    run(&mut conn, &scripts, mode)?
                 }
             };
-            Ok(with_sql(names, &SQLITE_TEXT))
+            Ok(scripts.named(names))
         }
         #[cfg(feature = "postgres")]
         DatabaseUrl::Postgres(server) => {
@@ -111,6 +114,9 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
             conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))
                 .await
                 .map_err(|error| MigrateError::Failed(error.to_string()))?;
+            let columns: Vec<Column> =
+                diesel_async::RunQueryDsl::load(catalogue::columns(catalogue::POSTGRES), &mut conn).await?;
+            let scripts = Scripts::of(&POSTGRES, &IdColumns::postgres(&columns, ids)?);
             if mode == Mode::DryRun {
                 // Never committed: looking makes diesel's own table.
                 let begun = conn.batch_execute("BEGIN").await;
@@ -118,29 +124,27 @@ pub async fn migrate(url: &DatabaseUrl, mode: Mode) -> Result<Vec<Pending>, Migr
             }
             // The lock ends with the connection.
             let mut harness = AsyncMigrationHarness::new(conn);
-            let names = run(&mut harness, POSTGRES, mode)?;
-            Ok(with_sql(names, &POSTGRES_TEXT))
+            let names = run(&mut harness, &scripts, mode)?;
+            Ok(scripts.named(names))
         }
         #[cfg(feature = "mysql")]
         DatabaseUrl::Mysql(server) => {
-            use diesel::mysql::Mysql;
             use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
             let mut conn =
                 super::connect::mysql(server, None).await.map_err(|error| unreachable_server(&error))?;
             // Ends with the connection.
             conn.batch_execute("DO GET_LOCK(CONCAT('auth-server migrate ', LEFT(DATABASE(), 40)), 60)")
                 .await?;
+            let columns: Vec<Column> =
+                diesel_async::RunQueryDsl::load(catalogue::columns(catalogue::MYSQL), &mut conn).await?;
+            let scripts = Scripts::of(&MYSQL, &IdColumns::mysql(&columns, ids)?);
             // A change of tables cannot be taken back here: looking must not make diesel's own table.
             let names = if mode == Mode::DryRun && !super::dialect::mysql_has_migrations(&mut conn).await? {
-                let all = MigrationSource::<Mysql>::migrations(&MYSQL);
-                let all = all.map_err(|error| MigrateError::Failed(error.to_string()))?;
-                let mut names: Vec<_> = all.iter().map(|migration| migration.name().to_string()).collect();
-                names.sort();
-                names
+                scripts.names()
             } else {
-                run(&mut AsyncMigrationHarness::new(conn), MYSQL, mode)?
+                run(&mut AsyncMigrationHarness::new(conn), &scripts, mode)?
             };
-            Ok(with_sql(names, &MYSQL_TEXT))
+            Ok(scripts.named(names))
         }
     }
 }
@@ -157,11 +161,11 @@ fn unreachable_server(error: &diesel::ConnectionError) -> MigrateError {
     }
 }
 
-fn run<DB, H>(harness: &mut H, source: EmbeddedMigrations, mode: Mode) -> Result<Vec<String>, MigrateError>
+fn run<DB, H>(harness: &mut H, source: &Scripts, mode: Mode) -> Result<Vec<String>, MigrateError>
 where
     DB: diesel::backend::Backend,
     H: MigrationHarness<DB>,
-    EmbeddedMigrations: MigrationSource<DB>,
+    for<'a> &'a Scripts: MigrationSource<DB>,
 {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| MigrateError::Failed(error.to_string());
     let pending: Vec<Box<dyn Migration<DB>>> = harness.pending_migrations(source).map_err(failed)?;
@@ -170,16 +174,6 @@ where
         harness.run_migrations(&pending).map_err(failed)?;
     }
     Ok(names)
-}
-
-fn with_sql(names: Vec<String>, text: &Dir<'_>) -> Vec<Pending> {
-    names
-        .into_iter()
-        .map(|name| {
-            let sql = text.get_file(format!("{name}/up.sql")).and_then(|file| file.contents_utf8());
-            Pending { sql: sql.unwrap_or_default().to_owned(), name }
-        })
-        .collect()
 }
 
 /// The database holds session tokens: nobody but its owner may read a file that we made.
@@ -210,8 +204,8 @@ mod tests {
             }
             names
         };
-        assert_eq!(names(&SQLITE_TEXT), names(&POSTGRES_TEXT));
-        assert_eq!(names(&SQLITE_TEXT), names(&MYSQL_TEXT));
-        assert!(!names(&SQLITE_TEXT).is_empty());
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+        assert_eq!(names(&SQLITE), names(&MYSQL));
+        assert!(!names(&SQLITE).is_empty());
     }
 }

@@ -1,9 +1,9 @@
 //! Storage: one concrete store, each query written once, on every database.
 //!
 //! [`Store`] hands out connections, [`Db`] is one connection, and the `on!` macro runs a query on whichever
-//! database is behind it. Queries live in `features/*/store.rs` as methods of [`Db`]. Ids and times are made
-//! by us, so no query needs `RETURNING`, `now()` or a default; single-use rows are guarded by the number of
-//! affected rows.
+//! database is behind it. Queries live in `features/*/store.rs` as methods of [`Db`]. Times are made by us, and
+//! so are ids unless the database counts them (`insert_row!`): no other query needs `RETURNING`, `now()` or a
+//! default. Single-use rows are guarded by the number of affected rows.
 
 pub mod adopt;
 mod catalogue;
@@ -11,6 +11,7 @@ pub(crate) mod columns;
 mod connect;
 mod dialect;
 pub(crate) mod fields;
+mod insert;
 pub mod migrate;
 pub(crate) mod schema;
 mod tls;
@@ -136,6 +137,7 @@ macro_rules! on {
         }
     };
 }
+pub(crate) use insert::{insert_row, made_id};
 pub(crate) use on;
 
 impl Store {

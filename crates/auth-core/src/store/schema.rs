@@ -4,10 +4,10 @@ use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
 table! {
     use diesel::sql_types::{Bool, Nullable, Text};
-    use crate::store::types::Instant;
+    use crate::store::types::{Instant, RowId};
 
     user (id) {
-        id -> Text,
+        id -> RowId,
         name -> Text,
         email -> Text,
         #[sql_name = "emailVerified"]
@@ -22,10 +22,10 @@ table! {
 
 table! {
     use diesel::sql_types::{Nullable, Text};
-    use crate::store::types::Instant;
+    use crate::store::types::{Instant, RowId};
 
     session (id) {
-        id -> Text,
+        id -> RowId,
         #[sql_name = "expiresAt"]
         expires_at -> Instant,
         token -> Text,
@@ -38,22 +38,22 @@ table! {
         #[sql_name = "userAgent"]
         user_agent -> Nullable<Text>,
         #[sql_name = "userId"]
-        user_id -> Text,
+        user_id -> RowId,
     }
 }
 
 table! {
     use diesel::sql_types::{Nullable, Text};
-    use crate::store::types::Instant;
+    use crate::store::types::{Instant, RowId};
 
     account (id) {
-        id -> Text,
+        id -> RowId,
         #[sql_name = "accountId"]
         account_id -> Text,
         #[sql_name = "providerId"]
         provider_id -> Text,
         #[sql_name = "userId"]
-        user_id -> Text,
+        user_id -> RowId,
         #[sql_name = "accessToken"]
         access_token -> Nullable<Text>,
         #[sql_name = "refreshToken"]
@@ -77,10 +77,10 @@ table! {
 
 table! {
     use diesel::sql_types::Text;
-    use crate::store::types::Instant;
+    use crate::store::types::{Instant, RowId};
 
     verification (id) {
-        id -> Text,
+        id -> RowId,
         identifier -> Text,
         value -> Text,
         #[sql_name = "expiresAt"]
@@ -94,10 +94,10 @@ table! {
 
 table! {
     use diesel::sql_types::{Nullable, Text};
-    use crate::store::types::Instant;
+    use crate::store::types::{Instant, RowId};
 
     jwks (id) {
-        id -> Text,
+        id -> RowId,
         #[sql_name = "publicKey"]
         public_key -> Text,
         #[sql_name = "privateKey"]
@@ -113,10 +113,11 @@ table! {
 
 table! {
     use diesel::sql_types::{BigInt, Integer, Text};
+    use crate::store::types::RowId;
 
     #[sql_name = "rateLimit"]
     rate_limit (id) {
-        id -> Text,
+        id -> RowId,
         key -> Text,
         count -> Integer,
         #[sql_name = "lastRequest"]

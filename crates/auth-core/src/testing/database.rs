@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::config::DatabaseUrl;
+use crate::id::GenerateId;
 use crate::store::migrate::{Mode, Pending, migrate};
 
 /// A new, empty database, which is gone when this is dropped.
@@ -130,11 +131,17 @@ impl TestDatabase {
         self.run_migrations(Mode::Apply);
     }
 
+    /// Makes the tables, with ids of this kind.
+    pub fn migrate_for(&self, ids: GenerateId) {
+        let url = DatabaseUrl::parse(&self.url()).expect("a database URL");
+        elsewhere(async move { migrate(&url, ids, Mode::Apply).await.expect("migrations that run") });
+    }
+
     /// Runs or lists the pending migrations.
     pub fn run_migrations(&self, mode: Mode) -> Vec<Pending> {
         let url = DatabaseUrl::parse(&self.url()).expect("a database URL");
         // A runtime with several threads, which migrations need and tests usually do not have.
-        elsewhere(async move { migrate(&url, mode).await.expect("migrations that run") })
+        elsewhere(async move { migrate(&url, GenerateId::Random, mode).await.expect("migrations that run") })
     }
 
     /// Runs statements. On MySQL they are read as standard SQL: names in double quotes.

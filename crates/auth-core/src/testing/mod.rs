@@ -20,9 +20,11 @@ pub use http::{Caller, TestRequest, TestResponse, TestUser, get, post};
 use crate::app::{App, Shared};
 use crate::config::{Config, Problem, Sources};
 use crate::crypto::secrets::Secrets;
+use crate::id::GenerateId;
 use crate::mail::{Message, Transport};
 use crate::pipeline;
 use crate::store::Store;
+use crate::store::adopt::Wanted;
 use crate::store::migrate::{Mode, add_columns};
 
 /// The secret of Better Auth's published vectors.
@@ -61,7 +63,7 @@ impl TestApp {
     /// A server on `database`, whose tables it makes. `settings` are merged into the tests' defaults; `null`
     /// takes a default away.
     pub async fn new(database: TestDatabase, settings: Value) -> Self {
-        database.migrate();
+        database.migrate_for(configure(&database, settings.clone()).database.generate_id);
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START)));
         Self::build(Arc::new(database), clock, Arc::default(), settings).await
     }
@@ -77,17 +79,7 @@ impl TestApp {
         seeds: Arc<AtomicU64>,
         settings: Value,
     ) -> Self {
-        let mut all = json!({
-            "baseURL": "http://localhost:3000",
-            "secret": SECRET,
-            "database": { "url": database.url() },
-            "emailAndPassword": {
-                // The cheapest argon2id there is: what is tested here is not the hash.
-                "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1, "threads": 1 }
-            },
-        });
-        merge(&mut all, settings);
-        let mut config = load_config(&all).expect("a good configuration");
+        let mut config = configure(&database, settings);
         if matches!(config.mail.transport, Transport::Console) {
             config.mail.transport = Transport::Captured;
         }
@@ -97,7 +89,12 @@ impl TestApp {
             .expect("columns of declared fields");
         let store = Store::open(&config.database, config.database.pool_size);
         let entropy = Arc::new(SeededEntropy::new(seeds.fetch_add(1, Ordering::SeqCst)));
-        let shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");
+        let generate_id = config.database.generate_id;
+        let mut shared = Shared::new(config, &secrets, clock.clone(), entropy).expect("parts that fit");
+        if generate_id != GenerateId::Random {
+            let wanted = Wanted { url: &shared.config.database.url, declared: &[], generate_id };
+            shared.shape = store.examine(wanted).await.expect("tables that can be read").shape;
+        }
         let app = Arc::new(App::new(Arc::new(shared), store));
         if let Some(keys) = &app.keys {
             keys.load_or_create(&app).await.expect("a signing key");
@@ -150,6 +147,21 @@ impl TestApp {
         assert_eq!(response.status, 200, "{}", response.text());
         TestUser::new(&response, &self.app)
     }
+}
+
+/// `settings` merged into the tests' defaults.
+fn configure(database: &TestDatabase, settings: Value) -> Config {
+    let mut all = json!({
+        "baseURL": "http://localhost:3000",
+        "secret": SECRET,
+        "database": { "url": database.url() },
+        "emailAndPassword": {
+            // The cheapest argon2id there is: what is tested here is not the hash.
+            "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1, "threads": 1 }
+        },
+    });
+    merge(&mut all, settings);
+    load_config(&all).expect("a good configuration")
 }
 
 /// Merges `over` into `base`, member by member.

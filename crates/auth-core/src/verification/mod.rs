@@ -125,6 +125,7 @@ impl Identifier {
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = verification)]
 pub(crate) struct Verification {
+    #[diesel(skip_insertion)]
     id: Id<Verification>,
     identifier: String,
     pub(crate) value: String,
@@ -143,7 +144,7 @@ impl Verification {
         expires_at: Timestamp,
     ) -> Self {
         Self {
-            id: Id::random(&*app.entropy),
+            id: app.new_id(),
             identifier: identifier.stored,
             value: value.to_owned(),
             expires_at: At(expires_at),

@@ -8,7 +8,7 @@ use super::{Identifier, Verification};
 use crate::features::user::User;
 use crate::id::Id;
 use crate::store::schema::verification;
-use crate::store::types::At;
+use crate::store::types::{At, IdIn};
 use crate::store::{Db, Result, on};
 
 /// How many expired values one look-up removes: no request pays for a full table.
@@ -17,7 +17,8 @@ const SWEPT_AT_ONCE: i64 = 1000;
 impl Db {
     /// Adds a one-time value.
     pub(crate) async fn insert_verification(&mut self, row: &Verification) -> Result<()> {
-        on!(self, |conn| diesel::insert_into(verification::table).values(row).execute(conn).await?);
+        let id = row.id.given().map(|id| verification::id.eq(id));
+        on!(self, |conn| diesel::insert_into(verification::table).values((id, row)).execute(conn).await?);
         Ok(())
     }
 
@@ -33,7 +34,8 @@ impl Db {
         if rows.is_empty() {
             return Ok(());
         }
-        let rows = verification::table.filter(verification::id.eq_any(rows.into_iter().map(|(id, _)| id)));
+        let rows =
+            verification::table.filter(IdIn(verification::id, rows.into_iter().map(|(id, _)| id).collect()));
         on!(self, |conn| diesel::delete(rows).execute(conn).await?);
         Ok(())
     }

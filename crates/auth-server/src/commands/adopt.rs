@@ -7,7 +7,7 @@ use std::sync::Arc;
 use auth_core::app::Shared;
 use auth_core::config::{Config, DatabaseUrl};
 use auth_core::store::Store;
-use auth_core::store::adopt::{Findings, Origin};
+use auth_core::store::adopt::{Findings, Origin, Wanted};
 use auth_core::store::migrate::{Mode, Pending};
 use auth_jose::{OsEntropy, SystemClock};
 
@@ -21,7 +21,8 @@ pub(super) fn run(config: &Config, options: &Adopt) -> Result<ExitCode, String> 
         return Err(format!("{url} is not there; `auth-server serve` makes a new database"));
     }
     let runtime = serve::runtime()?;
-    let mut findings = runtime.block_on(examine(config))?;
+    let mut findings =
+        runtime.block_on(async { examine(config, &Store::open_to_examine(&config.database)).await })?;
     let reasons = runtime.block_on(examine_rows(config, &findings))?;
     findings.refused.extend(reasons);
     super::print(format_args!("{}", report(url, &findings)))?;
@@ -42,7 +43,7 @@ pub(crate) async fn complete(config: &Config, mode: Mode) -> Result<Vec<Pending>
     if url.file().is_some_and(|file| !file.exists()) {
         return Ok(Vec::new());
     }
-    let findings = examine(config).await?;
+    let findings = examine(config, &Store::open_to_examine(&config.database)).await?;
     refuse(url, &findings)?;
     if mode == Mode::Apply {
         let store = Store::open(&config.database, 1);
@@ -78,18 +79,25 @@ async fn examine_rows(config: &Config, findings: &Findings) -> Result<Vec<String
     Ok(reasons)
 }
 
-async fn examine(config: &Config) -> Result<Findings, String> {
-    let store = Store::open_to_examine(&config.database);
-    store.examine(&config.fields.columns()).await.map_err(|error| format!("{}: {error}", config.database.url))
+/// Compares the tables with what the configuration needs.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn examine(config: &Config, store: &Store) -> Result<Findings, String> {
+    let (url, declared) = (&config.database.url, config.fields.columns());
+    let wanted = Wanted { url, declared: &declared, generate_id: config.database.generate_id };
+    store.examine(wanted).await.map_err(|error| format!("{url}: {error}"))
 }
 
 /// # Errors
 /// When the tables cannot be served: every reason.
 pub(crate) fn refuse(url: &DatabaseUrl, findings: &Findings) -> Result<(), String> {
-    if findings.refused.is_empty() {
+    let to_set = findings.to_set.iter().map(|setting| format!("set {setting}"));
+    let reasons: Vec<_> = findings.refused.iter().cloned().chain(to_set).collect();
+    if reasons.is_empty() {
         return Ok(());
     }
-    let reasons = findings.refused.join("\n  ");
+    let reasons = reasons.join("\n  ");
     Err(format!("{url} cannot be served (`auth-server adopt --check` tells more):\n  {reasons}"))
 }
 
@@ -114,8 +122,9 @@ fn report(url: &DatabaseUrl, findings: &Findings) -> String {
             &["account.issuer, as Better Auth 1.7.0 to 1.7.2 does".to_owned()],
         );
     }
+    section("has to be set", findings.to_set.as_slice());
     section("cannot be served", &findings.refused);
-    if findings.refused.is_empty() && added.is_empty() {
+    if findings.refused.is_empty() && findings.to_set.is_none() && added.is_empty() {
         section("result", &["nothing has to be changed".to_owned()]);
     }
     text

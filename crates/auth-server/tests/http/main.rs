@@ -47,6 +47,7 @@ mod errors;
 mod fields;
 mod hashing;
 mod hostile;
+mod ids;
 mod inspect;
 mod jwt;
 mod key_lifecycle;

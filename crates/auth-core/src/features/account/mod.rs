@@ -7,12 +7,13 @@ mod store;
 
 pub use cookie::AccountCookie;
 
-use auth_jose::{Entropy, Timestamp};
+use auth_jose::Timestamp;
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::access::{Fresh, SignedIn};
+use crate::app::App;
 use crate::error::Result;
 use crate::feature::Feature;
 use crate::features::user::{Done, User};
@@ -32,6 +33,7 @@ const CREDENTIAL_ISSUER: &str = "local:credential";
 #[derive(Debug, Insertable)]
 #[diesel(table_name = account)]
 pub(crate) struct NewAccount {
+    #[diesel(skip_insertion)]
     pub(crate) id: Id<Account>,
     pub(crate) account_id: String,
     pub(crate) provider_id: &'static str,
@@ -43,9 +45,9 @@ pub(crate) struct NewAccount {
 
 impl NewAccount {
     /// The credential account of a user: upstream finds it by the user's id as account id.
-    pub(crate) fn credential(entropy: &dyn Entropy, owner: &Id<User>, hash: String, now: At) -> Self {
+    pub(crate) fn credential(app: &App, owner: &Id<User>, hash: String, now: At) -> Self {
         Self {
-            id: Id::random(entropy),
+            id: app.new_id(),
             account_id: owner.as_str().to_owned(),
             provider_id: CREDENTIAL,
             user_id: owner.clone(),

@@ -88,7 +88,7 @@ pub(crate) async fn write_password(
     now: At,
 ) -> Result<()> {
     if !tx.update_password(owner, hash, now).await? {
-        let account = NewAccount::credential(&*app.entropy, owner, hash.to_owned(), now);
+        let account = NewAccount::credential(app, owner, hash.to_owned(), now);
         tx.insert_account(&account, app.shape).await?;
     }
     Ok(())

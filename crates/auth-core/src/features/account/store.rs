@@ -17,11 +17,12 @@ impl Db {
     /// Adds a credential account.
     pub(crate) async fn insert_account(&mut self, row: &NewAccount, shape: Shape) -> Result<()> {
         let insert = diesel::insert_into(account::table);
+        let id = row.id.given().map(|id| account::id.eq(id));
         if shape.account_issuer {
-            let issued = (row, account::issuer.eq(CREDENTIAL_ISSUER));
+            let issued = (id, row, account::issuer.eq(CREDENTIAL_ISSUER));
             on!(self, |conn| insert.values(issued).execute(conn).await?);
         } else {
-            on!(self, |conn| insert.values(row).execute(conn).await?);
+            on!(self, |conn| insert.values((id, row)).execute(conn).await?);
         }
         Ok(())
     }
@@ -41,21 +42,31 @@ impl Db {
         email: &EmailAddress,
         fields: &DeclaredFields,
     ) -> Result<Option<(User, Option<String>)>> {
-        // Upstream's condition: the credential account is the one that names the user as its account id.
-        let found: Option<(User, Option<String>)> = on!(self, |conn| user::table
+        type Row = (User, Option<String>, Option<String>);
+        let rows: Vec<Row> = on!(self, |conn| user::table
             .left_join(
-                account::table.on(account::user_id
-                    .eq(user::id)
-                    .and(account::provider_id.eq(CREDENTIAL))
-                    .and(account::account_id.eq(user::id)))
+                account::table.on(account::user_id.eq(user::id).and(account::provider_id.eq(CREDENTIAL)))
             )
             .filter(user::email.eq(email.as_str()))
-            .select((User::as_select(), account::password.nullable()))
-            .first::<(User, Option<String>)>(conn)
-            .await
-            .optional()?);
-        // MySQL tables of others compare without regard to case and accents: another address is another person.
-        let mut found = found.filter(|(user, _)| user.email == email.as_str());
+            .select((User::as_select(), account::account_id.nullable(), account::password.nullable()))
+            .load(conn)
+            .await?);
+        let mut found = None;
+        for (user, account_id, password) in rows {
+            // MySQL tables of others compare without regard to case and accents: another address is another person.
+            if user.email != email.as_str() {
+                continue;
+            }
+            // Upstream's condition: the credential account is the one that names the user as its account id. Not in
+            // SQL, where the two may be of different types.
+            let is_credential = account_id.as_deref() == Some(user.id.as_str());
+            if is_credential || found.is_none() {
+                found = Some((user, password.filter(|_| is_credential)));
+            }
+            if is_credential {
+                break;
+            }
+        }
         if let Some((user, _)) = &mut found {
             self.read_user_fields(user, fields).await?;
         }

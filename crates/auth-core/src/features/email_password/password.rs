@@ -52,14 +52,14 @@ pub(super) async fn change_password(cx: Sensitive, input: ChangePassword) -> Res
     let current_hash = verified_hash(&cx, input.current_password).await?;
     let new_hash = new_password.hash(&cx.app).await?;
 
-    let session = input.revoke_other_sessions.then(|| Session::new(&cx, &cx.user, Remember::AsBefore));
+    let mut session = input.revoke_other_sessions.then(|| Session::new(&cx, &cx.user, Remember::AsBefore));
     let mut tx = cx.app.store.begin().await?;
     if !tx.replace_password(&cx.user.id, &current_hash, &new_hash, At(cx.now)).await? {
         // Two changes at once: the password that we verified is not the current one any more.
         tx.rollback().await?;
         return Err(codes::INVALID_PASSWORD.bad_request());
     }
-    if let Some(session) = &session {
+    if let Some(session) = &mut session {
         tx.delete_sessions(&cx.user.id).await?;
         tx.insert_session(session).await?;
     }

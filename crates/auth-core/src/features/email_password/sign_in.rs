@@ -101,8 +101,8 @@ pub(super) async fn sign_in_email(cx: Public, input: SignInEmail) -> Result<Repl
     }
 
     let remember = Remember::from_body(input.remember_me);
-    let session = Session::new(&cx, &user, remember);
-    cx.app.store.db().await?.insert_session(&session).await?;
+    let mut session = Session::new(&cx, &user, remember);
+    cx.app.store.db().await?.insert_session(&mut session).await?;
     tracing::info!(user = %user.id, "signed in");
     cookies::set(&cx, &session, &user, remember)?;
 

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::codes;
 use crate::access::Public;
-use crate::error::{Error, Result};
+use crate::crypto::random;
+use crate::error::Result;
 use crate::features::account::NewAccount;
 use crate::features::account::password::NewPassword;
 use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::User;
 use crate::fields::SentFields;
-use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
 use crate::store::StoreError;
@@ -76,9 +76,8 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
         return Err(codes::USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.unprocessable());
     }
     let hash = password.hash(&cx.app).await?;
-    let entropy = &*cx.app.entropy;
-    let user = User {
-        id: Id::random(entropy),
+    let mut user = User {
+        id: cx.app.new_id(),
         name: input.name,
         email: input.email.as_str().to_owned(),
         email_verified: false,
@@ -89,22 +88,22 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
     };
     if is_taken {
         // The same answer, after the same work, as for a free address.
+        pretend(&cx, &mut user).await?;
         return Ok(Reply::ok(SignedUp { token: None, user }));
     }
-    let account = NewAccount::credential(entropy, &user.id, hash, At(cx.now));
     let remember = Remember::from_body(input.remember_me);
-    let session = tells.then(|| Session::new(&cx, &user, remember));
-
     let mut tx = cx.app.store.begin().await?;
-    if let Err(error) = tx.insert_user(&user).await {
+    if let Err(error) = tx.insert_user(&mut user).await {
         tx.rollback().await?;
         return match error {
-            StoreError::Duplicate(_) => taken_meanwhile(tells, user),
+            StoreError::Duplicate(_) => taken_meanwhile(&cx, tells, user).await,
             other => Err(other.into()),
         };
     }
+    let account = NewAccount::credential(&cx.app, &user.id, hash, At(cx.now));
+    let mut session = tells.then(|| Session::new(&cx, &user, remember));
     tx.insert_account(&account, cx.app.shape).await?;
-    if let Some(session) = &session {
+    if let Some(session) = &mut session {
         tx.insert_session(session).await?;
     }
     tx.commit().await?;
@@ -118,7 +117,26 @@ pub(super) async fn sign_up_email(cx: Public, input: SignUpEmail) -> Result<Repl
 }
 
 /// Another request took the address between our look and our insert.
-fn taken_meanwhile(tell: bool, user: User) -> Result<Reply<SignedUp>> {
-    let refusal: Error = codes::FAILED_TO_CREATE_USER.unprocessable();
-    if tell { Err(refusal) } else { Ok(Reply::ok(SignedUp { token: None, user })) }
+async fn taken_meanwhile(cx: &Public, tells: bool, mut user: User) -> Result<Reply<SignedUp>> {
+    if tells {
+        return Err(codes::FAILED_TO_CREATE_USER.unprocessable());
+    }
+    pretend(cx, &mut user).await?;
+    Ok(Reply::ok(SignedUp { token: None, user }))
+}
+
+/// Where the database makes the ids: gives a user who will not be stored an id as a stored one would have got, by
+/// storing somebody for a moment.
+async fn pretend(cx: &Public, user: &mut User) -> Result<()> {
+    if user.id.given().is_some() {
+        return Ok(());
+    }
+    let nobody = random::alphanumeric(&*cx.app.entropy, "nobody", 32);
+    let mut row = User { email: format!("{nobody}@invalid"), ..user.clone() };
+    let mut tx = cx.app.store.begin().await?;
+    let stored = tx.insert_user(&mut row).await;
+    tx.rollback().await?;
+    stored?;
+    user.id = row.id;
+    Ok(())
 }

@@ -201,7 +201,7 @@ async fn own_or_new(cx: &Public, tx: &mut Db, own: Option<Session>, user: &User)
     if let Some(session) = own {
         return Ok(session);
     }
-    let session = Session::new(cx, user, Remember::AsBefore);
-    tx.insert_session(&session).await?;
+    let mut session = Session::new(cx, user, Remember::AsBefore);
+    tx.insert_session(&mut session).await?;
     Ok(session)
 }

@@ -44,7 +44,7 @@ impl Keyring {
     pub async fn load_or_create(&self, app: &App) -> Result<(), KeyringError> {
         let now = app.clock.now();
         let mut db = app.store.db().await?;
-        let mut draft = Draft::read(&mut db, self, &*app.entropy, now, Spare::default()).await?;
+        let mut draft = Draft::read(&mut db, self, app, now, Spare::default()).await?;
         drop(db);
         draft.keep_up()?;
         if !draft.is_changed() {
@@ -53,7 +53,8 @@ impl Keyring {
             return Ok(());
         }
         // The keys were made before the lock is taken: an RSA key takes a second.
-        self.change(app, draft.into_spare(), |_| Ok(())).await
+        self.change(app, draft.into_spare(), |_| Ok(())).await?;
+        Ok(())
     }
 
     /// Encrypts private parts anew that are encrypted with an older secret, and answers how many. To be called at
@@ -79,7 +80,7 @@ impl Keyring {
     /// As [`Self::load_or_create`].
     pub async fn rotate(&self, app: &App) -> Result<Vec<Successor>, KeyringError> {
         let mut successors = Vec::new();
-        self.change(app, Spare::default(), |draft| {
+        let order = |draft: &mut Draft<'_>| {
             let (now, ahead) = (draft.now, self.spans.ahead);
             for algorithm in &self.algorithms {
                 let alg = (*algorithm).into();
@@ -100,8 +101,13 @@ impl Keyring {
                 });
             }
             Ok(())
-        })
-        .await?;
+        };
+        let renamed = self.change(app, Spare::default(), order).await?;
+        for successor in &mut successors {
+            if let Some((_, kid)) = renamed.iter().find(|(before, _)| *before == successor.kid) {
+                successor.kid.clone_from(kid);
+            }
+        }
         Ok(successors)
     }
 
@@ -175,17 +181,18 @@ impl Keyring {
         Ok(revoked)
     }
 
-    /// Changes the stored keys as one server at a time: upkeep, `order`, and again upkeep of what it left.
+    /// Changes the stored keys as one server at a time: upkeep, `order`, and again upkeep of what it left. Answers the
+    /// keys that have got another name, which they have where the database makes the ids.
     async fn change(
         &self,
         app: &App,
         spare: Spare,
         order: impl FnOnce(&mut Draft<'_>) -> Result<(), KeyError>,
-    ) -> Result<(), KeyringError> {
+    ) -> Result<Vec<(String, String)>, KeyringError> {
         let now = app.clock.now();
         let mut tx = app.store.begin().await?;
         tx.lock_signing_keys().await?;
-        let mut draft = Draft::read(&mut tx, self, &*app.entropy, now, spare).await?;
+        let mut draft = Draft::read(&mut tx, self, app, now, spare).await?;
         draft.keep_up()?;
         order(&mut draft)?;
         draft.keep_up()?;
@@ -199,8 +206,9 @@ impl Keyring {
             }
             tx.commit().await?;
         }
+        let renamed = std::mem::take(&mut draft.renamed);
         let (rows, lives) = draft.finish();
         self.take_over(&rows, lives, now);
-        Ok(())
+        Ok(renamed)
     }
 }

@@ -6,15 +6,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::lifecycle::{Life, Phase};
+use crate::id::Id;
 use crate::store::schema::{jwks, signing_key};
 use crate::store::types::At;
-use crate::store::{Db, Result, on};
+use crate::store::{Db, Result, insert_row, on};
 
 /// A row of the `jwks` table.
 #[derive(Clone, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = jwks)]
 pub(super) struct KeyRow {
-    pub(super) id: String,
+    #[diesel(skip_insertion)]
+    pub(super) id: Id<KeyRow>,
     pub(super) public_key: String,
     pub(super) private_key: String,
     pub(super) created_at: At,
@@ -100,39 +102,39 @@ impl Db {
         Ok(on!(self, |conn| jwks::table.select(jwks::private_key).load(conn).await?))
     }
 
-    /// Adds a key.
-    pub(super) async fn insert_key(&mut self, row: &KeyRow) -> Result<()> {
-        on!(self, |conn| diesel::insert_into(jwks::table).values(row).execute(conn).await?);
+    /// Adds a key, whose id may be the database's to make.
+    pub(super) async fn insert_key(&mut self, row: &mut KeyRow) -> Result<()> {
+        insert_row!(self, jwks, row);
         Ok(())
     }
 
     /// Writes when a key was made, which decides for a Better Auth server whether it is the newest one.
-    pub(super) async fn update_key_start(&mut self, kid: &str, at: Timestamp) -> Result<()> {
-        let row = jwks::table.filter(jwks::id.eq(kid));
+    pub(super) async fn update_key_start(&mut self, id: &Id<KeyRow>, at: Timestamp) -> Result<()> {
+        let row = jwks::table.filter(jwks::id.eq(id));
         let set = jwks::created_at.eq(At(at));
         on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
         Ok(())
     }
 
     /// Writes when a key ends, from when on a Better Auth server does not sign with it. An end that is there stays.
-    pub(super) async fn update_key_end(&mut self, kid: &str, at: Timestamp) -> Result<()> {
-        let row = jwks::table.filter(jwks::id.eq(kid).and(jwks::expires_at.is_null()));
+    pub(super) async fn update_key_end(&mut self, id: &Id<KeyRow>, at: Timestamp) -> Result<()> {
+        let row = jwks::table.filter(jwks::id.eq(id).and(jwks::expires_at.is_null()));
         let set = jwks::expires_at.eq(At(at));
         on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
         Ok(())
     }
 
     /// Replaces a key's sealed private part, if it is still the one that was read.
-    pub(super) async fn update_private_key(&mut self, kid: &str, old: &str, new: &str) -> Result<bool> {
-        let row = jwks::table.filter(jwks::id.eq(kid).and(jwks::private_key.eq(old)));
+    pub(super) async fn update_private_key(&mut self, id: &Id<KeyRow>, old: &str, new: &str) -> Result<bool> {
+        let row = jwks::table.filter(jwks::id.eq(id).and(jwks::private_key.eq(old)));
         let set = jwks::private_key.eq(new);
         let changed = on!(self, |conn| diesel::update(row).set(set).execute(conn).await?);
         Ok(changed > 0)
     }
 
     /// Removes a key, its private part included.
-    pub(super) async fn delete_key(&mut self, kid: &str) -> Result<()> {
-        let row = jwks::table.filter(jwks::id.eq(kid));
+    pub(super) async fn delete_key(&mut self, id: &Id<KeyRow>) -> Result<()> {
+        let row = jwks::table.filter(jwks::id.eq(id));
         on!(self, |conn| diesel::delete(row).execute(conn).await?);
         Ok(())
     }

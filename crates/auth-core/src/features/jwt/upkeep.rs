@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use auth_jose::{Algorithm, Entropy, KeyError, SigningKey, Timestamp};
+use auth_jose::{Algorithm, KeyError, SigningKey, Timestamp};
 
 use super::keyring::Keyring;
 use super::lifecycle::{self, Life, Phase};
 use super::store::KeyRow;
 use super::vault::Known;
+use crate::app::App;
 use crate::config::JwtAlgorithm;
 use crate::store::types::At;
 use crate::store::{Db, Result};
@@ -20,7 +21,7 @@ pub(super) struct Spare(Vec<(JwtAlgorithm, KeyRow, Arc<SigningKey>)>);
 /// The stored keys, and what they are to become.
 pub(super) struct Draft<'a> {
     keyring: &'a Keyring,
-    entropy: &'a dyn Entropy,
+    app: &'a App,
     pub(super) now: Timestamp,
     rows: Vec<KeyRow>,
     known: Vec<Known>,
@@ -29,13 +30,15 @@ pub(super) struct Draft<'a> {
     spare: Spare,
     added: Vec<(JwtAlgorithm, KeyRow, Arc<SigningKey>)>,
     revoked: Vec<String>,
+    /// Names that keys had before the database made their ids, and those ids.
+    pub(super) renamed: Vec<(String, String)>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) async fn read(
         db: &mut Db,
         keyring: &'a Keyring,
-        entropy: &'a dyn Entropy,
+        app: &'a App,
         now: Timestamp,
         spare: Spare,
     ) -> Result<Self> {
@@ -46,7 +49,7 @@ impl<'a> Draft<'a> {
         keyring.remember(&mut lives);
         Ok(Self {
             keyring,
-            entropy,
+            app,
             now,
             rows,
             known,
@@ -55,6 +58,7 @@ impl<'a> Draft<'a> {
             spare,
             added: Vec::new(),
             revoked: Vec::new(),
+            renamed: Vec::new(),
         })
     }
 
@@ -147,7 +151,7 @@ impl<'a> Draft<'a> {
         let spare = self.spare.0.iter().position(|(of, ..)| *of == algorithm);
         let (mut row, key) = match spare.map(|index| self.spare.0.swap_remove(index)) {
             Some((_, row, key)) => (row, key),
-            None => self.keyring.vault.make(algorithm, self.entropy, self.now)?,
+            None => self.keyring.vault.make(algorithm, self.app.new_id(), &*self.app.entropy, self.now)?,
         };
         // A Better Auth server signs with the newest key: this one is not the newest before its time.
         let signing = lifecycle::signing(&self.lives, alg).map(|life| life.kid.clone());
@@ -157,9 +161,10 @@ impl<'a> Draft<'a> {
         {
             row.created_at = At(newest.created_at.plus_seconds(-1));
         }
-        self.known.push(Known::of(&row, alg.as_str().to_owned(), Ok(key.clone())));
+        let known = Known::of(&row, alg.as_str().to_owned(), Ok(key.clone()));
+        self.known.push(Known { kid: key.kid().to_owned(), ..known });
         self.lives.push(Life {
-            kid: row.id.clone(),
+            kid: key.kid().to_owned(),
             alg,
             generation: lifecycle::next_generation(&self.lives, alg),
             phase: Phase::Published,
@@ -223,16 +228,22 @@ impl<'a> Draft<'a> {
     /// Rows of keys that are gone.
     fn doomed(&self) -> Vec<&KeyRow> {
         let is_gone = |row: &&KeyRow| {
-            let is_dead = self.lives.iter().any(|life| life.kid == row.id && life.phase == Phase::Gone);
-            is_dead || self.revoked.contains(&row.id)
+            let is_dead =
+                self.lives.iter().any(|life| life.kid == row.id.as_str() && life.phase == Phase::Gone);
+            is_dead || self.revoked.iter().any(|kid| kid == row.id.as_str())
         };
         self.rows.iter().filter(is_gone).collect()
     }
 
     /// Writes what has changed, inside the transaction that read it.
-    pub(super) async fn write(&self, db: &mut Db) -> Result<()> {
-        for (_, row, _) in &self.added {
+    pub(super) async fn write(&mut self, db: &mut Db) -> Result<()> {
+        for (_, row, key) in &mut self.added {
             db.insert_key(row).await?;
+            if row.id.as_str() != key.kid() {
+                let named = |life: &&mut Life| life.kid == key.kid();
+                self.lives.iter_mut().filter(named).for_each(|life| life.kid = row.id.as_str().to_owned());
+                self.renamed.push((key.kid().to_owned(), row.id.as_str().to_owned()));
+            }
         }
         let earlier = |life: &Life| self.before.iter().find(|earlier| earlier.kid == life.kid);
         let mut changed: Vec<&Life> = self.lives.iter().filter(|life| earlier(life) != Some(life)).collect();
@@ -256,18 +267,20 @@ impl<'a> Draft<'a> {
 
     /// Writes into upstream's row what a Better Auth server has to know.
     async fn tell_other_servers(&self, db: &mut Db, life: &Life, before: Option<Phase>) -> Result<()> {
+        let mut rows = self.rows.iter().chain(self.added.iter().map(|(_, row, _)| row));
+        let Some(row) = rows.find(|row| row.id.as_str() == life.kid) else { return Ok(()) };
         match life.phase {
             Phase::Signing if before == Some(Phase::Published) => {
-                db.update_key_start(&life.kid, life.signs_from).await
+                db.update_key_start(&row.id, life.signs_from).await
             }
-            Phase::Retiring => db.update_key_end(&life.kid, life.retires_at.unwrap_or(self.now)).await,
+            Phase::Retiring => db.update_key_end(&row.id, life.retires_at.unwrap_or(self.now)).await,
             Phase::Published | Phase::Signing | Phase::Gone => Ok(()),
         }
     }
 
     /// The stored keys as they are after [`Self::write`], to be taken over without reading them again.
     pub(super) fn finish(self) -> (Vec<KeyRow>, Vec<Life>) {
-        let doomed: Vec<String> = self.doomed().into_iter().map(|row| row.id.clone()).collect();
+        let doomed: Vec<_> = self.doomed().into_iter().map(|row| row.id.clone()).collect();
         let mut rows = self.rows;
         rows.extend(self.added.into_iter().map(|(_, row, _)| row));
         rows.retain(|row| !doomed.contains(&row.id));

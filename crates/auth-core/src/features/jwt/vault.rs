@@ -9,6 +9,7 @@ use super::store::KeyRow;
 use crate::config::{JwtAlgorithm, JwtConfig};
 use crate::crypto::random;
 use crate::crypto::symmetric::Sealer;
+use crate::id::Id;
 use crate::store::types::At;
 
 /// A stored key as this server can use it.
@@ -28,7 +29,7 @@ impl Known {
     pub(super) fn of(row: &KeyRow, alg: String, key: Result<Arc<SigningKey>, String>) -> Self {
         let (created_at, expires_at) = (row.created_at.0, row.expires_at.map(|at| at.0));
         let jwk = public_member(row, &alg);
-        Self { kid: row.id.clone(), alg, created_at, expires_at, jwk, key }
+        Self { kid: row.id.as_str().to_owned(), alg, created_at, expires_at, jwk, key }
     }
 
     /// Says in the log what is wrong with it, unless that was known.
@@ -62,7 +63,7 @@ impl Vault {
     /// meanwhile with a secret that this server gets at its next start only.
     pub(super) fn read(&self, row: &KeyRow, before: &[Known]) -> Known {
         let alg = row.alg.clone().unwrap_or_else(|| self.default.as_str().to_owned());
-        let before = before.iter().find(|known| known.kid == row.id && known.alg == alg);
+        let before = before.iter().find(|known| known.kid == row.id.as_str() && known.alg == alg);
         let key = match before.map(|known| &known.key) {
             Some(Ok(key)) => Ok(key.clone()),
             _ => self.open(row, &alg).map(Arc::new),
@@ -79,7 +80,8 @@ impl Vault {
             Ok(Value::Object(_)) => Secret::from(row.private_key.as_str()),
             _ => return Err("its private part is not JSON".to_owned()),
         };
-        SigningKey::from_private_jwk(jwk.expose(), algorithm, &row.id).map_err(|error| error.to_string())
+        SigningKey::from_private_jwk(jwk.expose(), algorithm, row.id.as_str())
+            .map_err(|error| error.to_string())
     }
 
     /// A row's private part under the current secret, if it is sealed with an older one that is still configured.
@@ -98,14 +100,19 @@ impl Vault {
         }
     }
 
-    /// A new key with a row that is not stored yet. An RSA key takes a second.
+    /// A new key with a row that is not stored yet, whose id names it. Where the database will make the id, the key
+    /// has a name of its own until then. An RSA key takes a second.
     pub(super) fn make(
         &self,
         algorithm: JwtAlgorithm,
+        id: Id<KeyRow>,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<(KeyRow, Arc<SigningKey>), KeyError> {
-        let kid = random::alphanumeric(entropy, "row-id", 32);
+        let kid = match id.given() {
+            Some(id) => id.as_str().to_owned(),
+            None => random::alphanumeric(entropy, "key-name", 32),
+        };
         let key = SigningKey::generate(algorithm.into(), &kid)?;
         let private = key.private_jwk();
         let private_key = if self.encrypt {
@@ -116,7 +123,7 @@ impl Vault {
         };
         let public = key.public_jwk();
         let row = KeyRow {
-            id: kid,
+            id,
             crv: public.get("crv").and_then(Value::as_str).map(str::to_owned),
             public_key: Value::Object(public).to_string(),
             private_key,

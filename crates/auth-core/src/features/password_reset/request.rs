@@ -5,9 +5,8 @@ use serde_json::Value;
 
 use super::codes;
 use crate::access::Public;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::features::user::User;
-use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::mail::{MailKind, Message};
 use crate::reply::{Reply, Response};
@@ -52,13 +51,13 @@ pub(super) async fn request_password_reset(
     let mut db = cx.app.store.db().await?;
     let user = db.find_user_by_email(&input.email, &cx.app.config.fields.user).await?;
     let token = OneTimeToken::random(&*cx.app.entropy, Purpose::ResetPassword);
-    let stranger = Id::<User>::random(&*cx.app.entropy);
+    let stranger = random::alphanumeric(&*cx.app.entropy, "row-id", 32);
     let (owner, lifetime) = match &user {
-        Some(user) => (&user.id, config.email_and_password.reset_token_expires_in),
-        None => (&stranger, 0),
+        Some(user) => (user.id.as_str(), config.email_and_password.reset_token_expires_in),
+        None => (stranger.as_str(), 0),
     };
     let name = Identifier::new(&cx.app, Purpose::ResetPassword, &token);
-    let row = Verification::new(&cx.app, name, owner.as_str(), cx.now, cx.now.plus_seconds(lifetime));
+    let row = Verification::new(&cx.app, name, owner, cx.now, cx.now.plus_seconds(lifetime));
     if !config.verification.keep_expired {
         db.delete_expired_verifications(cx.now).await?;
     }

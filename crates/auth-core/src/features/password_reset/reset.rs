@@ -8,7 +8,6 @@ use crate::access::Public;
 use crate::error::Result;
 use crate::features::account::password::{NewPassword, write_password};
 use crate::features::user::Done;
-use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
 use crate::store::types::At;
@@ -50,7 +49,11 @@ pub(super) async fn reset_password(cx: Public, input: ResetPassword) -> Result<R
     let name = Identifier::new(&cx.app, Purpose::ResetPassword, &input.token.ok_or_else(refused)?);
     let mut db = cx.app.store.db().await?;
     let row = db.find_verification(&name, cx.now).await?.ok_or_else(refused)?;
-    let Some(user) = db.find_user(&Id::from_row(row.value.clone()), &cx.app.config.fields.user).await? else {
+    let user = match cx.app.parse_id(&row.value) {
+        Some(owner) => db.find_user(&owner, &cx.app.config.fields.user).await?,
+        None => None,
+    };
+    let Some(user) = user else {
         db.consume_verification(&row).await?;
         return Err(codes::USER_NOT_FOUND.bad_request());
     };

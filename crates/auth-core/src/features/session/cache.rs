@@ -186,9 +186,9 @@ impl SessionCache {
             None => "1",
             Some(version) => version.as_str()?,
         };
-        let fields = &call.app.config.fields;
-        let session = Session::from_view(opened.payload.get("session")?, &fields.session)?;
-        let user = User::from_view(opened.payload.get("user")?, &fields.user)?;
+        let (fields, ids) = (&call.app.config.fields, call.app.shape.ids);
+        let session = Session::from_view(opened.payload.get("session")?, &fields.session, ids)?;
+        let user = User::from_view(opened.payload.get("user")?, &fields.user, ids)?;
         let is_believed = opened.expires_at >= call.now && session.expires_at.0 >= call.now;
         let fits = session.token == token && session.user_id == user.id && version == self.version;
         (is_believed && fits).then_some((session, user))
@@ -249,6 +249,7 @@ mod tests {
 
     use super::*;
     use crate::fields::DeclaredFields;
+    use crate::id::Ids;
 
     const PAYLOAD: &str = r#"{"session":{"expiresAt":"2030-01-08T00:00:00.000Z","token":"abcdefghijklmnopqrstuvwxyzABCDEF","createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:00:00.000Z","ipAddress":"","userAgent":"ua","userId":"U1","id":"S1"},"user":{"name":"Ann","email":"ann@example.test","emailVerified":false,"image":null,"createdAt":"2030-01-01T00:00:00.000Z","updatedAt":"2030-01-01T00:00:00.000Z","id":"U1"},"updatedAt":1893456000000,"version":"1"}"#;
     /// Better Auth's published vector.
@@ -259,9 +260,9 @@ mod tests {
     }
 
     fn value(payload: &Map<String, Value>) -> (Session, User) {
-        let none = DeclaredFields::default();
-        let session = Session::from_view(payload.get("session").unwrap(), &none).unwrap();
-        (session, User::from_view(payload.get("user").unwrap(), &none).unwrap())
+        let (none, ids) = (DeclaredFields::default(), Ids::default());
+        let session = Session::from_view(payload.get("session").unwrap(), &none, ids).unwrap();
+        (session, User::from_view(payload.get("user").unwrap(), &none, ids).unwrap())
     }
 
     #[test]

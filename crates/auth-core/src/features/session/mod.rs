@@ -24,7 +24,7 @@ use crate::crypto::random;
 use crate::feature::Feature;
 use crate::features::user::User;
 use crate::fields::{DeclaredFields, FieldValues};
-use crate::id::Id;
+use crate::id::{Id, Ids};
 use crate::store::schema::session;
 use crate::store::types::At;
 
@@ -38,6 +38,7 @@ const FORGOTTEN_EXPIRES_IN: i64 = 86_400;
 #[diesel(table_name = session)]
 pub struct Session {
     /// The id.
+    #[diesel(skip_insertion)]
     pub id: Id<Session>,
     pub(crate) expires_at: At,
     pub(crate) token: String,
@@ -88,7 +89,7 @@ impl Session {
         };
         let agent = call.request.header("user-agent").map(std::borrow::Cow::into_owned);
         Self {
-            id: Id::random(entropy),
+            id: call.app.new_id(),
             expires_at: At(call.now.plus_seconds(lifetime)),
             token: random::alphanumeric(entropy, "session-token", 32),
             created_at: At(call.now),
@@ -101,18 +102,18 @@ impl Session {
     }
 
     /// A session from its wire form, which we have signed.
-    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields) -> Option<Self> {
+    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields, ids: Ids) -> Option<Self> {
         let text = |name: &str| view.get(name)?.as_str();
         let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
         Some(Self {
-            id: Id::from_signed(text("id")?),
+            id: ids.parse(text("id")?)?,
             expires_at: at("expiresAt")?,
             token: text("token")?.to_owned(),
             created_at: at("createdAt")?,
             updated_at: at("updatedAt")?,
             ip_address: text("ipAddress").map(str::to_owned),
             user_agent: text("userAgent").map(str::to_owned),
-            user_id: Id::from_signed(text("userId")?),
+            user_id: ids.parse(text("userId")?)?,
             extra: fields.read_view(view),
         })
     }

@@ -12,8 +12,8 @@ use crate::fields::{AdditionalFields, DeclaredFields, FieldValues};
 use crate::id::Id;
 use crate::store::fields::{FieldsJson, InsertWithFields, Table, UpdateFields};
 use crate::store::schema::{session, user};
-use crate::store::types::At;
-use crate::store::{Db, Result, on};
+use crate::store::types::{At, IdIn};
+use crate::store::{Db, Result, insert_row, made_id, on};
 
 /// How many rows one statement names: every database has a limit, SQLite's is 32,766.
 const DELETED_AT_ONCE: usize = 1000;
@@ -72,12 +72,15 @@ where
 }
 
 impl Db {
-    /// Adds a session.
-    pub(crate) async fn insert_session(&mut self, row: &Session) -> Result<()> {
+    /// Adds a session, whose id may be the database's to make.
+    pub(crate) async fn insert_session(&mut self, row: &mut Session) -> Result<()> {
         if row.extra.is_empty() {
-            on!(self, |conn| diesel::insert_into(session::table).values(row).execute(conn).await?);
-        } else {
+            insert_row!(self, session, row);
+        } else if row.id.given().is_some() {
             on!(self, |conn| InsertWithFields::session(row).execute(conn).await?);
+        } else {
+            let insert = || InsertWithFields::session(row);
+            row.id = made_id!(self, session, insert(), insert());
         }
         Ok(())
     }
@@ -214,8 +217,8 @@ impl Db {
         let mut rows: Vec<(Id<Session>, At)> = on!(self, |conn| rows.load(conn).await?);
         rows.retain(|(_, expires_at)| expires_at.0 > now);
         for part in rows.chunks(DELETED_AT_ONCE) {
-            let ids = part.iter().map(|(id, _)| id);
-            let rows = session::table.filter(session::user_id.eq(owner).and(session::id.eq_any(ids)));
+            let ids = IdIn(session::id, part.iter().map(|(id, _)| id.clone()).collect());
+            let rows = session::table.filter(session::user_id.eq(owner).and(ids));
             on!(self, |conn| diesel::delete(rows).execute(conn).await?);
         }
         Ok(())

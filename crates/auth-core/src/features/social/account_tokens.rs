@@ -86,7 +86,7 @@ async fn selected(cx: &SensitiveSilent, selection: &Selection) -> Result<(Provid
             accounts.into_iter().find(|account| account.id.as_str() == id).map(|account| (account, false))
         }
         Selection::Cookie => {
-            let row = account::cookie::read(cx).and_then(|row| row_of_json(&row));
+            let row = account::cookie::read(cx).and_then(|row| row_of_json(&row, cx.app.shape.ids));
             row.filter(|row| row.user_id == cx.user.id).map(|row| (row, true))
         }
     };

@@ -13,7 +13,6 @@ use super::state::{self, Returned, Wish};
 use super::{codes, state::internal};
 use crate::access::Public;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::reply::{Reply, Response};
 use crate::wire::cookie::encode_uri_component;
@@ -224,7 +223,7 @@ async fn arrive(
     if let Some(to) = &returned.link {
         let request =
             Request { live, tokens, profile, subject, scopes: Some(&tokens.scopes), linked_first: false };
-        let owner = Id::from_signed(&to.user_id);
+        let Some(owner) = cx.app.parse_id(&to.user_id) else { return fail(codes::UNABLE_TO_LINK_ACCOUNT) };
         return match link::link(cx, &owner, &to.email, &request).await? {
             Ok(()) => Ok(Ok(returned.callback_url.to_location())),
             Err(refusal) => fail(refusal.code()),

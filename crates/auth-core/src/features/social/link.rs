@@ -152,9 +152,9 @@ pub(super) async fn link(
             tx.update_tokens(owner, &account.id, &changes, now).await?;
         }
         None => {
-            let account =
+            let mut account =
                 person::new_account(call, live, request.subject, request.tokens, request.scopes, owner);
-            tx.insert_provider_account(&account, &person::issuer(live), call.app.shape).await?;
+            tx.insert_provider_account(&mut account, &person::issuer(live), call.app.shape).await?;
         }
     }
     if call.app.config.account.linking.update_user_info {

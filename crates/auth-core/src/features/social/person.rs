@@ -101,8 +101,8 @@ pub(super) async fn sign_in(
         }
         return Ok(Err(codes::EMAIL_NOT_VERIFIED_YET));
     }
-    let session = Session::new(call, &user, Remember::AsBefore);
-    call.app.store.db().await?.insert_session(&session).await?;
+    let mut session = Session::new(call, &user, Remember::AsBefore);
+    call.app.store.db().await?.insert_session(&mut session).await?;
     tracing::info!(user = %user.id, provider = arrival.live.id(), is_new, "signed in with a provider");
     cookies::set(call, &session, &user, Remember::AsBefore)?;
     Ok(Ok(Arrived { session, user, is_new }))
@@ -164,8 +164,9 @@ async fn joined(
         let known = Known { user, account, is_new: false };
         return Ok(if is_theirs { Ok(known) } else { Err(codes::UNABLE_TO_LINK_ACCOUNT) });
     }
-    let account = new_account(call, arrival.live, arrival.subject, arrival.tokens, arrival.scopes, &user.id);
-    tx.insert_provider_account(&account, &issuer(arrival.live), call.app.shape).await?;
+    let mut account =
+        new_account(call, arrival.live, arrival.subject, arrival.tokens, arrival.scopes, &user.id);
+    tx.insert_provider_account(&mut account, &issuer(arrival.live), call.app.shape).await?;
     if !user.email_verified && !call.app.config.upstream_exact {
         tx.delete_unproven(&user.id, &account.id).await?;
     }
@@ -186,8 +187,8 @@ async fn new_user(call: &Call, arrival: &Arrival<'_>) -> Result<std::result::Res
     let mut more = arrival.profile.more.clone();
     more.retain(|name, _| declared.iter().any(|field| field.name.as_str() == name && field.input));
     let extra = declared.for_new_row(&declared.pick(&more))?;
-    let user = User {
-        id: Id::random(&*call.app.entropy),
+    let mut user = User {
+        id: call.app.new_id(),
         name: storable(&arrival.profile.name),
         email: arrival.email.as_str().to_owned(),
         email_verified: arrival.profile.email_verified,
@@ -197,7 +198,7 @@ async fn new_user(call: &Call, arrival: &Arrival<'_>) -> Result<std::result::Res
         extra,
     };
     let mut tx = call.app.store.begin().await?;
-    match tx.insert_user(&user).await {
+    match tx.insert_user(&mut user).await {
         Ok(()) => {}
         Err(StoreError::Duplicate(_)) => {
             // Another request took the address between our look and our insert.
@@ -209,8 +210,9 @@ async fn new_user(call: &Call, arrival: &Arrival<'_>) -> Result<std::result::Res
             return Err(error.into());
         }
     }
-    let account = new_account(call, arrival.live, arrival.subject, arrival.tokens, arrival.scopes, &user.id);
-    tx.insert_provider_account(&account, &issuer(arrival.live), call.app.shape).await?;
+    let mut account =
+        new_account(call, arrival.live, arrival.subject, arrival.tokens, arrival.scopes, &user.id);
+    tx.insert_provider_account(&mut account, &issuer(arrival.live), call.app.shape).await?;
     tx.commit().await?;
     Ok(Ok(Known { user, account, is_new: true }))
 }
@@ -234,7 +236,7 @@ pub(super) fn new_account(
 ) -> ProviderAccount {
     let tokens = patch(&call.app, tokens);
     ProviderAccount {
-        id: Id::random(&*call.app.entropy),
+        id: call.app.new_id(),
         account_id: subject.to_owned(),
         provider_id: live.id().to_owned(),
         user_id: owner.clone(),

@@ -10,13 +10,14 @@ use crate::id::Id;
 use crate::store::adopt::Shape;
 use crate::store::schema::{account, session, user};
 use crate::store::types::At;
-use crate::store::{Db, Result, on};
+use crate::store::{Db, Result, insert_row, made_id, on};
 use crate::wire::email::EmailAddress;
 
 /// A row of the `account` table with its tokens, as they are stored.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = account)]
 pub(super) struct ProviderAccount {
+    #[diesel(skip_insertion)]
     pub(super) id: Id<Account>,
     pub(super) account_id: String,
     pub(super) provider_id: String,
@@ -100,19 +101,22 @@ impl Db {
         Ok(rows)
     }
 
-    /// Adds an account. `issuer` is written where Better Auth 1.7.0 to 1.7.2 made the table.
+    /// Adds an account, whose id may be the database's to make. `issuer` is written where Better Auth 1.7.0 to 1.7.2 made the table.
     pub(super) async fn insert_provider_account(
         &mut self,
-        row: &ProviderAccount,
+        row: &mut ProviderAccount,
         issuer: &str,
         shape: Shape,
     ) -> Result<()> {
-        let insert = diesel::insert_into(account::table);
-        if shape.account_issuer {
-            let issued = (row, account::issuer.eq(issuer));
-            on!(self, |conn| insert.values(issued).execute(conn).await?);
+        let issuer = account::issuer.eq(issuer);
+        if !shape.account_issuer {
+            insert_row!(self, account, row);
+        } else if row.id.given().is_some() {
+            let issued = (account::id.eq(&row.id), &*row, issuer);
+            on!(self, |conn| diesel::insert_into(account::table).values(issued).execute(conn).await?);
         } else {
-            on!(self, |conn| insert.values(row).execute(conn).await?);
+            let insert = diesel::insert_into(account::table).values((&*row, issuer));
+            row.id = made_id!(self, account, insert, insert.returning(account::id));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::provider::Tokens;
 use super::store::{ProviderAccount, TokenPatch};
 use crate::app::App;
+use crate::id::Ids;
 use crate::store::types::At;
 
 /// A stored token that cannot be opened with the secrets at hand.
@@ -98,17 +99,19 @@ pub(super) fn row_json(row: &ProviderAccount) -> serde_json::Map<String, serde_j
 }
 
 /// The row that an account cookie holds.
-pub(super) fn row_of_json(members: &serde_json::Map<String, serde_json::Value>) -> Option<ProviderAccount> {
-    use crate::id::Id;
+pub(super) fn row_of_json(
+    members: &serde_json::Map<String, serde_json::Value>,
+    ids: Ids,
+) -> Option<ProviderAccount> {
     use auth_jose::Timestamp;
     let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
     let owned = |name: &str| text(name).map(str::to_owned);
     let at = |name: &str| text(name).and_then(Timestamp::parse_iso).map(At);
     Some(ProviderAccount {
-        id: Id::from_signed(text("id")?),
+        id: ids.parse(text("id")?)?,
         account_id: owned("accountId")?,
         provider_id: owned("providerId")?,
-        user_id: Id::from_signed(text("userId")?),
+        user_id: ids.parse(text("userId")?)?,
         access_token: owned("accessToken"),
         refresh_token: owned("refreshToken"),
         id_token: owned("idToken"),

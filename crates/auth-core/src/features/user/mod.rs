@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::feature::Feature;
 use crate::features::session;
 use crate::fields::{DeclaredFields, FieldValues, SentFields};
-use crate::id::Id;
+use crate::id::{Id, Ids};
 use crate::input::{Fields, Input};
 use crate::pipeline::is_truthy;
 use crate::reply::Reply;
@@ -27,6 +27,7 @@ pub use store::UserPatch;
 #[diesel(table_name = user)]
 pub struct User {
     /// The id: the subject of tokens.
+    #[diesel(skip_insertion)]
     pub id: Id<User>,
     /// The name to show.
     pub name: String,
@@ -49,11 +50,11 @@ pub struct UserView<'a>(&'a User);
 
 impl User {
     /// A user from its wire form, which we have signed.
-    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields) -> Option<Self> {
+    pub(crate) fn from_view(view: &Value, fields: &DeclaredFields, ids: Ids) -> Option<Self> {
         let text = |name: &str| view.get(name)?.as_str();
         let at = |name: &str| Timestamp::parse_iso(text(name)?).map(At);
         Some(Self {
-            id: Id::from_signed(text("id")?),
+            id: ids.parse(text("id")?)?,
             name: text("name")?.to_owned(),
             email: text("email")?.to_owned(),
             email_verified: view.get("emailVerified")?.as_bool()?,

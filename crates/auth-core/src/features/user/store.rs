@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::store::fields::{FieldsJson, InsertWithFields, Table, UpdateFields};
 use crate::store::schema::user;
 use crate::store::types::At;
-use crate::store::{Db, Result, on};
+use crate::store::{Db, Result, insert_row, made_id, on};
 use crate::wire::email::EmailAddress;
 
 /// The columns of a row, in the order of [`schema`](crate::store::schema).
@@ -78,12 +78,16 @@ pub struct UserPatch {
 }
 
 impl Db {
-    /// Adds a user; a taken address is [`crate::store::StoreError::Duplicate`].
-    pub(crate) async fn insert_user(&mut self, row: &User) -> Result<()> {
+    /// Adds a user, whose id may be the database's to make; a taken address is
+    /// [`crate::store::StoreError::Duplicate`].
+    pub(crate) async fn insert_user(&mut self, row: &mut User) -> Result<()> {
         if row.extra.is_empty() {
-            on!(self, |conn| diesel::insert_into(user::table).values(row).execute(conn).await?);
-        } else {
+            insert_row!(self, user, row);
+        } else if row.id.given().is_some() {
             on!(self, |conn| InsertWithFields::user(row).execute(conn).await?);
+        } else {
+            let insert = || InsertWithFields::user(row);
+            row.id = made_id!(self, user, insert(), insert());
         }
         Ok(())
     }
@@ -91,7 +95,7 @@ impl Db {
     /// Whether the address is taken.
     pub(crate) async fn is_email_taken(&mut self, email: &EmailAddress) -> Result<bool> {
         let query = user::table.filter(user::email.eq(email.as_str())).select(user::id);
-        let found: Option<String> = on!(self, |conn| query.first(conn).await.optional()?);
+        let found: Option<Id<User>> = on!(self, |conn| query.first(conn).await.optional()?);
         Ok(found.is_some())
     }
 

@@ -1,6 +1,22 @@
 //! What is found in the tables of others.
 
 use super::*;
+use crate::id::IdForm;
+
+/// What is found for a server with this database and this setting.
+fn examine_for(columns: &[Column], url: &str, generate_id: GenerateId) -> Findings {
+    let url = DatabaseUrl::parse(url).unwrap();
+    super::examine(columns, Wanted { url: &url, declared: &[], generate_id })
+}
+
+fn examine(columns: &[Column], declared: &[(&str, &str)]) -> Findings {
+    let url = DatabaseUrl::parse(POSTGRES).unwrap();
+    super::examine(columns, Wanted { url: &url, declared, generate_id: GenerateId::Random })
+}
+
+const POSTGRES: &str = "postgres://localhost/auth";
+const MYSQL: &str = "mysql://localhost/auth";
+const SQLITE: &str = "sqlite:auth.db";
 
 /// The present tables, one column a line; `changes` are lines to leave out (`-`) and to add (`+`).
 fn columns(changes: &[&str]) -> Vec<Column> {
@@ -11,7 +27,7 @@ fn columns(changes: &[&str]) -> Vec<Column> {
         })
         .map(|(table, name, kind, needed)| {
             let kind = match kind {
-                Text => "text",
+                Text | RowId => "text",
                 Boolean => "boolean",
                 Date => "timestamp with time zone",
             };
@@ -89,8 +105,12 @@ fn a_foreign_column_that_every_row_needs_is_refused_unless_it_is_declared() {
 fn columns_that_are_missing_or_hold_something_else_are_refused_by_name() {
     let findings = examine(&columns(&["-session.token", "-user.id", "+user.id integer"]), &[]);
     assert_eq!(
-        findings.refused,
-        ["user.id has the type integer; text is needed", "session.token is missing"]
+        findings.refused[..3],
+        [
+            "session.token is missing",
+            "session.id has the type text, but user.id has the type integer: all ids have to be of one type",
+            "session.userId has the type text, but user.id has the type integer: all ids have to be of one type",
+        ]
     );
 }
 
@@ -105,6 +125,8 @@ fn types_of_every_database_fit() {
             assert!(fits(kind, data_type), "{kind:?} in {data_type}");
         }
     }
+    assert!(fits(RowId, "uuid") && fits(RowId, "int(10) unsigned") && !fits(RowId, "bytea"));
+    assert!(!fits(RowId, "binary(16)") && !fits(RowId, "numeric"));
     assert!(!fits(Text, "jsonb") && !fits(Text, "uuid") && !fits(Boolean, "text") && !fits(Date, "boolean"));
 }
 
@@ -140,4 +162,84 @@ fn tables_under_other_names_are_refused_by_name() {
     // Somebody's bank accounts are nobody's mistake.
     let own = columns(&["+accounts.id text!", "+accounts.userId text!"]);
     assert_eq!(examine(&own, &[]).refused, [""; 0]);
+}
+
+/// The present tables with ids of another type; `!` behind it where there is no default.
+fn with_ids(kind: &str) -> Vec<Column> {
+    let mut all = columns(&["+rateLimit.id text!"]);
+    for column in all.iter_mut().filter(|column| matches!(column.name.as_str(), "id" | "userId")) {
+        let kind = if column.name == "userId" { kind.trim_end_matches('!') } else { kind };
+        *column = Column::parse(&format!("{}.{} {kind}", column.table, column.name)).unwrap();
+    }
+    all
+}
+
+#[test]
+fn ids_that_the_setting_makes_are_served() {
+    use GenerateId::{Database, Random, Serial, Uuid};
+    for (url, kind, generate, form) in [
+        (POSTGRES, "text!", Random, IdForm::Text),
+        (POSTGRES, "character varying!", Uuid, IdForm::Text),
+        (POSTGRES, "uuid", Uuid, IdForm::Uuid),
+        (POSTGRES, "uuid!", Uuid, IdForm::Uuid),
+        (POSTGRES, "smallint", Serial, IdForm::Int2),
+        (POSTGRES, "integer", Serial, IdForm::Int4),
+        (POSTGRES, "bigint", Serial, IdForm::Int8),
+        (POSTGRES, "uuid", Database, IdForm::Uuid),
+        (POSTGRES, "text", Database, IdForm::Text),
+        (POSTGRES, "bigint", Database, IdForm::Int8),
+        (MYSQL, "varchar(36)!", Random, IdForm::Text),
+        (MYSQL, "char(36)!", Uuid, IdForm::Text),
+        (MYSQL, "uuid!", Uuid, IdForm::Uuid),
+        (MYSQL, "int(10) unsigned", Serial, IdForm::Int8),
+        (MYSQL, "bigint(20)", Database, IdForm::Int8),
+        (SQLITE, "text!", Uuid, IdForm::Text),
+        (SQLITE, "integer", Serial, IdForm::Int8),
+    ] {
+        let findings = examine_for(&with_ids(kind), url, generate);
+        assert_eq!(findings.refused, [""; 0], "{url} {kind} {generate:?}");
+        assert_eq!(findings.to_set, None, "{url} {kind} {generate:?}");
+        assert_eq!(findings.shape.ids, Ids { form, generate }, "{url} {kind}");
+    }
+}
+
+#[test]
+fn a_setting_that_makes_other_ids_is_refused_by_name() {
+    use GenerateId::{Database, Serial, Uuid};
+    for (url, kind, generate, reason) in [
+        (POSTGRES, "text!", Serial, "user.id has no default"),
+        (POSTGRES, "text", Serial, "generateId is \"serial\", but user.id has the type text"),
+        (POSTGRES, "uuid", Serial, "generateId is \"serial\", but user.id has the type uuid"),
+        (POSTGRES, "integer", Uuid, "generateId is \"uuid\", but user.id has the type integer"),
+        (POSTGRES, "integer!", Serial, "verification.id has no default"),
+        (POSTGRES, "uuid!", Database, "rateLimit.id has no default"),
+        (MYSQL, "varchar(36)", Database, "generateId is false, but user.id has the type varchar(36)"),
+        (SQLITE, "text", Database, "generateId is false, but user.id has the type text"),
+        (POSTGRES, "bytea", Uuid, "user.id has the type bytea; text, uuid or a whole number is needed"),
+    ] {
+        let findings = examine_for(&with_ids(kind), url, generate);
+        assert!(findings.refused.iter().any(|it| it.contains(reason)), "{reason}: {:?}", findings.refused);
+    }
+}
+
+#[test]
+fn ids_that_are_not_configured_yet_are_a_setting_to_make() {
+    for (kind, setting) in [("uuid", "uuid"), ("integer", "serial"), ("bigint", "serial")] {
+        let findings = examine_for(&with_ids(kind), POSTGRES, GenerateId::Random);
+        let to_set =
+            format!("advanced.database.generateId = \"{setting}\", because user.id has the type {kind}");
+        assert_eq!((findings.to_set, findings.refused), (Some(to_set), Vec::new()));
+    }
+}
+
+#[test]
+fn ids_of_two_kinds_are_refused_by_name() {
+    let mut all = with_ids("bigint");
+    all.retain(|column| (column.table.as_str(), column.name.as_str()) != ("account", "userId"));
+    all.push(Column::parse("account.userId integer!").unwrap());
+    let findings = examine_for(&all, POSTGRES, GenerateId::Serial);
+    let reason = "account.userId has the type integer, but user.id has the type bigint: all ids have to be of one type";
+    assert_eq!(findings.refused, [reason]);
+    // Numbers of any size are the same to MySQL.
+    assert_eq!(examine_for(&all, MYSQL, GenerateId::Serial).refused, [""; 0]);
 }
