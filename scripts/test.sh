@@ -29,7 +29,7 @@ compat() {
   say "Packages of the Node and Python suites"
   scripts/compat-deps.sh
   say "Node: the official client, jose, and a Better Auth server on the same database"
-  node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs compat/adopt/*.test.mjs
+  node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs compat/adopt/*.test.mjs compat/providers/*.test.mjs
   say "Node: the module that keeps tokens"
   (cd clients && npm test)
   say "Node: the example page's proxy"

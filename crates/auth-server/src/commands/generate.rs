@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use auth_core::config::{self, Config, Sources};
 use auth_core::endpoint::BodyTypes;
-use auth_core::features;
+use auth_core::features::{self, social};
 
 use crate::cli::Generate;
 
@@ -34,12 +34,13 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-fn documents() -> Result<[(&'static str, String); 4], String> {
+fn documents() -> Result<[(&'static str, String); 5], String> {
     Ok([
         (".env.example", config::env_example()),
         ("docs/configuration.md", config::configuration_page()),
         ("docs/endpoints.md", endpoints()?),
         ("docs/errors.md", errors()),
+        ("docs/providers.md", social::provider::page(social::providers::ROWS)),
     ])
 }
 

@@ -1,5 +1,6 @@
 //! Sign-in with providers, against a provider in this process.
 
+mod built_in;
 mod failures;
 mod flows;
 mod idp;

@@ -57,7 +57,9 @@ pub(super) struct Fetched {
 impl Fetched {
     /// The body, if the answer calls it JSON and it is.
     pub(super) fn json(&self) -> Result<Value, OutboundError> {
+        // WeChat and Facebook have JSON under other names.
         let is_json = self.media_type.is_empty()
+            || self.media_type == "text/plain"
             || self.media_type.ends_with("json")
             || self.media_type.ends_with("javascript");
         let value = is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();

@@ -4,9 +4,12 @@
 //! The facts were recorded from the real upstream library (`compat/providers/`), and a test compares every row with them.
 
 mod build;
+mod docs;
 mod id_token;
 mod mapping;
 mod profile;
+#[cfg(test)]
+mod recorded;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ use auth_jose::Secret;
 use url::Url;
 
 pub use build::{COMMON_OPTIONS, Refusal};
+pub use docs::page;
 pub use id_token::{Audience, ClaimRule, Nonce, RemoteCheck, VerifyIdToken};
 pub use mapping::{Email, Image, Mapping, Name, Verified};
 pub use profile::{Answer, Call, CallRow, Gate, NamedUser, Profile, ProfileRow, Role, Send, Source};

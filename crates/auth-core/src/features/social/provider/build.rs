@@ -275,7 +275,8 @@ impl Build<'_> {
             Some(Given::Text(secret)) => Some(Secret::new(secret)),
             _ => None,
         };
-        if secret.is_none() && self.row.secret == SecretNeed::Needed {
+        let is_needed = self.row.secret == SecretNeed::Needed || self.flag("requireClientSecret");
+        if secret.is_none() && is_needed {
             self.refuse("clientSecret", "is required");
         }
         Client { ids, secret }

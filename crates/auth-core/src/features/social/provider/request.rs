@@ -66,7 +66,6 @@ impl Request {
     pub(super) fn form(url: Url, fields: &Parameters) -> Self {
         Self { method: Method::Post, url, headers: Vec::new(), body: Some(fields.encoded()) }
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("accept", "application/json")
     }
 }
 
@@ -172,6 +171,11 @@ impl Provider {
         if let Some(prompt) = self.text("prompt") {
             all.set("prompt", prompt);
         }
+        // What follows is added at the end, whatever its name.
+        let mut rest = all.0.split_off(own.min(all.0.len()));
+        let place = |name: &str| row.order.iter().position(|other| *other == name).unwrap_or(row.order.len());
+        rest.sort_by_key(|(name, _)| place(name));
+        all.0.append(&mut rest);
         for (name, value) in self.authorize_params.iter().chain(ask.params) {
             if !RESERVED.contains(&name.as_str()) && name != row.client_field {
                 all.set(name, value);
@@ -182,11 +186,6 @@ impl Provider {
                 all.set(name, *value);
             }
         }
-
-        let mut rest = all.0.split_off(own.min(all.0.len()));
-        let place = |name: &str| row.order.iter().position(|other| *other == name).unwrap_or(row.order.len());
-        rest.sort_by_key(|(name, _)| place(name));
-        all.0.append(&mut rest);
 
         let last = if row.scope_last { all.take("scope") } else { None };
         let mut query = all.encoded();
@@ -327,7 +326,9 @@ impl Provider {
                 let id: String = byte_serialize(self.client.id().as_bytes()).collect();
                 let secret: String = byte_serialize(secret.as_bytes()).collect();
                 let credentials = STANDARD.encode(format!("{id}:{secret}"));
-                return Request::form(url, &fields).header("authorization", format!("Basic {credentials}"));
+                return Request::form(url, &fields)
+                    .header("accept", "application/json")
+                    .header("authorization", format!("Basic {credentials}"));
             }
             (TokenAuth::Named(..), _) => self.named_client(&mut fields, true),
             (TokenAuth::Basic | TokenAuth::Post, secret) => {
@@ -337,7 +338,7 @@ impl Provider {
                 }
             }
         }
-        Request::form(url, &fields)
+        Request::form(url, &fields).header("accept", "application/json")
     }
 
     /// Id and secret under the provider's own names.

@@ -71,6 +71,8 @@ fn refuses_options_that_it_does_not_know_or_cannot_use() {
     assert_eq!(refused("google", json!({ "disableSignUp": "yes" })), ["disableSignUp"]);
     assert_eq!(refused("google", json!({ "tokenEndpoint": "javascript:alert(1)" })), ["tokenEndpoint"]);
     assert_eq!(refused("gitlab", json!({ "issuer": "gitlab.example.test" })).len(), 3);
+    let pool = json!({ "domain": "d.test", "region": "r", "userPoolId": "p", "requireClientSecret": true, "clientSecret": "" });
+    assert_eq!(refused("cognito", pool), ["clientSecret"]);
     assert_eq!(refused("cognito", json!({})), ["domain", "region", "userPoolId"]);
     assert_eq!(refused("paypal", json!({ "environment": "production" })), ["environment"]);
     assert_eq!(refused("reddit", json!({ "mapProfileToUser": { "email": "mail" } })), ["mapProfileToUser"]);

@@ -58,6 +58,11 @@ pub(super) const COGNITO: Row = Row {
         option("domain", OptionKind::Host { default_of: None }, "The user pool's domain."),
         option("region", OptionKind::Needed, "The user pool's region, such as us-east-1."),
         option("userPoolId", OptionKind::Needed, "The user pool's id."),
+        option(
+            "requireClientSecret",
+            OptionKind::Flag { default: false },
+            "Refuse to start without a client secret.",
+        ),
         option("identityProvider", TEXT, "The provider to which Cognito sends people at once."),
     ],
     authorize: AuthorizeRow {
@@ -171,7 +176,7 @@ pub(super) const MICROSOFT: Row = Row {
         calls: &[CallRow {
             role: Role::Photo,
             option: "photoEndpoint",
-            endpoint: "https://graph.microsoft.com/v1.0/me/photos/{profilePhotoSize}x{profilePhotoSize}/$value",
+            endpoint: "https://graph.microsoft.com/v1.0/me/photos/{profilePhotoSize}x{profilePhotoSize}/%24value",
             unless: Some("disableProfilePhoto"),
             ..CALL
         }],

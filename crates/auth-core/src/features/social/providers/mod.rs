@@ -147,5 +147,5 @@ const fn option(name: &'static str, kind: OptionKind, about: &'static str) -> Op
 
 const TEXT: OptionKind = OptionKind::Text { default: None };
 
-/// How this server names itself where a provider insists on a name.
-const USER_AGENT: (&str, &str) = ("user-agent", "auth-server");
+/// The name that upstream gives where a provider insists on one.
+const USER_AGENT: (&str, &str) = ("user-agent", "better-auth");

@@ -20,7 +20,7 @@ pub(super) const DISCORD: Row = Row {
     },
     token: TokenRow { endpoint: "https://discord.com/api/oauth2/token", ..TOKEN },
     profile: ProfileRow {
-        calls: &[CallRow { endpoint: "https://discord.com/api/users/@me", ..CALL }],
+        calls: &[CallRow { endpoint: "https://discord.com/api/users/%40me", ..CALL }],
         mapping: Mapping {
             subject: &["/id"],
             name: Name::First(&["/global_name", "/username"]),
