@@ -245,7 +245,7 @@ async fn apple_posts_a_form_that_may_hold_the_name(database: TestDatabase) {
             .finish();
         // A page of Apple posts it; the browser keeps its cookies back.
         let request = TestRequest::new("POST", "/callback/apple")
-            .body("application/x-www-form-urlencoded", &form)
+            .body("application/x-www-form-urlencoded", form)
             .header("origin", "https://appleid.apple.com");
         let location = server.call(request).await.header("location").unwrap().to_owned();
         let callback = Url::parse(&location).unwrap();

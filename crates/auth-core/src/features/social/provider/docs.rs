@@ -29,7 +29,7 @@ hd = \"example.com\"
 
 At the provider, register `<base URL>/callback/<id>` as the redirect URI, for example
 `https://auth.example.com/api/auth/callback/google`. An option that a provider does not have stops the start. Providers
-that are not listed here, and any OpenID Connect server, are `providers.generic` in [configuration.md](configuration.md).
+that are not listed here, any other OpenID Connect or OAuth 2.0 server, and linking: [social.md](social.md).
 
 What is sent to each provider and how its profiles are read was recorded from Better Auth at the version in
 `compat/PINNED`; tests compare every row with that record. Where we differ on purpose, `compat/differences.toml` says why.
