@@ -7,6 +7,7 @@ use std::path::Path;
 use auth_core::config::{Config, Problem, SETTINGS, Sources, env_example};
 use auth_core::crypto::password::Algorithm;
 use auth_core::mail::{SmtpTls, Transport};
+use serde_json::json;
 
 const SECRET: &str = "0123456789-abcdefghijklmnop-ABCDEF";
 
@@ -424,4 +425,35 @@ fn paths_without_checks_are_paths_of_endpoints() {
         );
     }
     assert_eq!(problems(&[], &[("auth.toml", "advanced.disableOriginCheck = ['/sign-in']")]), [""; 0]);
+}
+
+#[test]
+fn trusted_origins_that_cors_does_not_name_are_known() {
+    let of = |settings: serde_json::Value| {
+        let config = auth_core::testing::load_config(&settings).unwrap();
+        config.origins_without_cors().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let trusted = json!([
+        "https://app.example.test",
+        "https://*.example.test",
+        "myapp://",
+        "https://auth.example.test"
+    ]);
+    let base = json!({ "baseURL": "https://auth.example.test", "trustedOrigins": trusted });
+    assert_eq!(of(base.clone()), ["https://app.example.test"]);
+    for (origins, credentials) in [
+        (json!(["https://app.example.test"]), true),
+        (json!(["https://*.example.test"]), true),
+        (json!(["*"]), false),
+    ] {
+        let mut with_cors = base.clone();
+        with_cors["cors"] = json!({ "origins": origins, "credentials": credentials });
+        assert_eq!(of(with_cors), [""; 0]);
+    }
+    let mut other = base;
+    other["cors"] = json!({ "origins": ["https://other.example.test"] });
+    assert_eq!(of(other), ["https://app.example.test"]);
+    // An application in front is trusted too; the developer's own server is not another origin.
+    assert_eq!(of(json!({ "appURL": "http://localhost:5173/login" })), ["http://localhost:5173"]);
+    assert_eq!(of(json!({})), [""; 0]);
 }

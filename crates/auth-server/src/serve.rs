@@ -168,6 +168,15 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     let bound = listening.address;
     let public = format!("{}{}", shared.config.base_url.origin(), shared.config.base_path);
     let database = shared.config.database.url.to_string();
+    let without_cors = shared.config.origins_without_cors();
+    if !without_cors.is_empty() {
+        let origins = without_cors.join(", ");
+        tracing::warn!(
+            origins,
+            "trusted, but not in cors.origins: browsers keep our answers from pages there, unless they ask through a proxy on \
+             their own origin"
+        );
+    }
     tracing::info!(%bound, public, database, "serving");
 
     let follow = actix_web::rt::spawn(follow_keys(shared.clone()));

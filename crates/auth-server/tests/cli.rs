@@ -1,8 +1,12 @@
 //! The binary: its commands, its start and its stop.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "cli/adopt.rs"]
+mod adopt;
 #[path = "cli/ids.rs"]
 mod ids;
+#[path = "cli/notices.rs"]
+mod notices;
 #[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
 #[path = "cli/tls.rs"]
 mod tls;
@@ -22,6 +26,10 @@ fn auth_server(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth-server"));
     command.current_dir(folder).env_clear();
     command
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -46,10 +54,13 @@ struct Running {
 impl Running {
     /// Starts a server in `folder` on a free port, and waits until it answers.
     fn start(folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = auth_server(folder);
-        let child = command.env("PORT", port.to_string()).stderr(Stdio::null()).spawn().unwrap();
-        let running = Self { child, port };
+        let (mut command, port) = (auth_server(folder), free_port());
+        command.env("PORT", port.to_string()).stderr(Stdio::null());
+        Self::wait(command, port)
+    }
+
+    fn wait(mut command: Command, port: u16) -> Self {
+        let running = Self { child: command.spawn().unwrap(), port };
         let give_up = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < give_up, "the server does not answer");
@@ -237,56 +248,6 @@ fn a_dry_run_prints_the_sql_and_makes_nothing() {
     assert!(auth_server(folder.path()).arg("migrate").status().unwrap().success());
     let again = auth_server(folder.path()).arg("migrate").output().unwrap();
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
-}
-
-#[test]
-fn adopt_refuses_hashes_and_keys_that_it_cannot_read() {
-    use diesel::Connection;
-    use diesel::connection::SimpleConnection;
-    let folder = TempDir::new().unwrap();
-    let server = Running::start(folder.path());
-    assert_eq!(server.stop(), Some(0));
-    let adopt = |secret: &str| {
-        let mut command = auth_server(folder.path());
-        command.env("BETTER_AUTH_SECRET", secret).args(["adopt", "--check"]).output().unwrap()
-    };
-    let own = std::fs::read_to_string(folder.path().join("auth.secret")).unwrap();
-    let fine = adopt(own.trim());
-    assert!(fine.status.success(), "{}{}", stdout(&fine), stderr(&fine));
-    let other = adopt(SECRET);
-    assert_eq!(other.status.code(), Some(1));
-    assert!(stdout(&other).contains("1 of 1 keys in jwks.privateKey cannot be opened"), "{}", stdout(&other));
-
-    let file = folder.path().join("auth.db");
-    let mut conn = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-    let scrypt = format!("{}:{}", "0".repeat(32), "0".repeat(128));
-    let rows = format!(
-        "INSERT INTO user VALUES ('U1', 'Ann', 'ann@example.test', 0, NULL, '2030-01-01', '2030-01-01');
-        INSERT INTO account (id, accountId, providerId, userId, password, createdAt, updatedAt) VALUES
-            ('A1', 'U1', 'credential', 'U1', '$2b$10$bcrypt', '2030-01-01', '2030-01-01'),
-            ('A2', 'U1', 'credential', 'U1', '{scrypt}', '2030-01-01', '2030-01-01'),
-            ('A3', 'U1', 'google', 'U1', NULL, '2030-01-01', '2030-01-01');"
-    );
-    conn.batch_execute(&rows).unwrap();
-    let hashes = adopt(own.trim());
-    assert_eq!(hashes.status.code(), Some(1));
-    assert!(stdout(&hashes).contains("1 of the passwords in account.password"), "{}", stdout(&hashes));
-}
-
-#[test]
-fn adopt_check_leaves_the_file_as_it_is() {
-    use diesel::Connection;
-    use diesel::connection::SimpleConnection;
-    let folder = TempDir::new().unwrap();
-    assert!(auth_server(folder.path()).arg("migrate").status().unwrap().success());
-    let file = folder.path().join("auth.db");
-    let mut conn = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-    conn.batch_execute("PRAGMA journal_mode=DELETE").unwrap();
-    drop(conn);
-    let before = std::fs::read(&file).unwrap();
-    let output = auth_server(folder.path()).args(["adopt", "--check"]).output().unwrap();
-    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
-    assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,6 +17,12 @@ use tokio::net::TcpStream;
 
 /// Requests that are sent at the same moment.
 const PARALLEL: usize = 50;
+
+/// What links begin with.
+const BASE: &str = "http://localhost:3000/api/auth";
+
+/// The file that a server's console is.
+const CONSOLE: &str = "console.txt";
 
 #[expect(clippy::disallowed_methods, reason = "tests find their PostgreSQL through the environment")]
 fn environment(name: &str) -> Option<String> {
@@ -51,6 +58,7 @@ impl Process {
             "database": { "url": database.url(), "poolSize": 8 },
             "session": { "updateAge": 0 },
             "rateLimit": { "enabled": false },
+            "emailVerification": { "sendOnSignUp": true, "autoSignInAfterVerification": true },
             "audiences": { "gateway": { "alg": "ES256" } },
             // Whoever waits for a hash or a connection must not be told to come back: these are races.
             "emailAndPassword": {
@@ -64,6 +72,8 @@ impl Process {
             .arg(&config)
             .current_dir(folder.path())
             .env_clear()
+            // Development prints mail on the console.
+            .stdout(File::create(folder.path().join(CONSOLE)).unwrap())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -80,6 +90,21 @@ impl Process {
     /// Opens a connection, to be used by [`ask`] as soon as everybody is ready.
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// The link in the newest mail of this kind to an address, as soon as there is one that is not `before`.
+    async fn link(&self, kind: &str, email: &str, before: Option<&str>) -> String {
+        let head = format!("--- mail ({kind}); set SMTP_URL to send it\nTo: {email}\n");
+        for _ in 0..500 {
+            let console = std::fs::read_to_string(self.folder.path().join(CONSOLE)).unwrap();
+            let mail = console.rsplit_once(&head).map(|(_, mail)| mail.split("\n---").next().unwrap());
+            let word = mail.and_then(|mail| mail.split_whitespace().find(|word| word.starts_with(BASE)));
+            if let Some(link) = word.filter(|link| Some(*link) != before) {
+                return link.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no mail ({kind}) to {email}");
     }
 
     async fn post(&self, path: &str, cookies: &str, body: &Value) -> Answer {
@@ -265,5 +290,65 @@ async fn processes_that_start_together_make_one_key_of_each_algorithm() {
                 assert!(verified_by_all(&token, audience, &sets), "round {round}: {answer:?}");
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_uses_of_one_reset_token_set_one_password() {
+    let (database, processes) = two_processes().await;
+    let email = "racer@example.test";
+    let body = json!({ "name": "R", "email": email, "password": PASSWORD });
+    assert_eq!(processes[0].post("/sign-up/email", "", &body).await.status, 200);
+    let mut current = PASSWORD.to_owned();
+    let mut link = None;
+    for round in 0..rounds() {
+        // Two sessions, which end with the old password.
+        let sign_in = json!({ "email": email, "password": current });
+        assert_eq!(processes[1].post("/sign-in/email", "", &sign_in).await.status, 200, "round {round}");
+        let body = json!({ "email": email });
+        assert_eq!(processes[0].post("/request-password-reset", "", &body).await.status, 200);
+        let found = processes[0].link("reset-password", email, link.as_deref()).await;
+        let token = found.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+        link = Some(found);
+
+        let new = |index: usize| format!("password {round} of {index}");
+        let requests = (0..PARALLEL).map(|index| {
+            let body = json!({ "token": token, "newPassword": new(index) });
+            ("POST", "/reset-password".to_owned(), String::new(), body)
+        });
+        let answers = all_at_once(&processes, requests).await;
+        let set: Vec<_> = (0..PARALLEL).filter(|index| answers[*index].status == 200).collect();
+        assert_eq!(set.len(), 1, "round {round}: {answers:?}");
+        let refused = |answer: &&Answer| answer.status == 400 && answer.body.contains("INVALID_TOKEN");
+        assert_eq!(answers.iter().filter(refused).count(), PARALLEL - 1, "round {round}: {answers:?}");
+        assert_eq!(database.count("session").await, 0, "round {round}");
+        assert_eq!(database.count("verification").await, 0, "round {round}");
+        assert_eq!(database.count("account").await, 1, "round {round}");
+        assert_eq!(processes[1].post("/sign-in/email", "", &sign_in).await.status, 401, "round {round}");
+        current = new(set[0]);
+        let sign_in = json!({ "email": email, "password": current });
+        assert_eq!(processes[1].post("/sign-in/email", "", &sign_in).await.status, 200, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_uses_of_one_verification_link_sign_in_once() {
+    let (database, processes) = two_processes().await;
+    for round in 0..rounds() {
+        let email = format!("racer{round}@example.test");
+        let body = json!({ "name": "R", "email": email, "password": PASSWORD });
+        assert_eq!(processes[round % 2].post("/sign-up/email", "", &body).await.status, 200);
+        let link = processes[round % 2].link("verify-email", &email, None).await;
+        let path = link.strip_prefix(BASE).unwrap().replace("&callbackURL=%2F", "");
+        let before = database.count("session").await;
+        let requests = (0..PARALLEL).map(|_| ("GET", path.clone(), String::new(), Value::Null));
+        let answers = all_at_once(&processes, requests).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "round {round}: {answers:?}");
+        let signed_in = answers.iter().filter(|answer| answer.head.contains("better-auth.session_token="));
+        assert_eq!(signed_in.count(), 1, "round {round}: {answers:?}");
+        assert_eq!(database.count("session").await, before + 1, "round {round}");
+        assert_eq!(database.count("verification").await, round + 1, "round {round}: one mark for each link");
+        let proven = "SELECT CAST(count(*) AS text) AS value FROM \"user\" WHERE \"emailVerified\"";
+        assert_eq!(database.text(proven).await, (round + 1).to_string(), "round {round}");
     }
 }

@@ -199,6 +199,22 @@ impl Config {
 }
 
 impl Config {
+    /// Web origins that are trusted by name, and whose pages still cannot read our answers: `cors.origins` does not name
+    /// them.
+    #[must_use]
+    pub fn origins_without_cors(&self) -> Vec<&str> {
+        let own = self.base_url.origin();
+        let development =
+            ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{}", self.server.port));
+        let is_admitted = |origin: &str| self.cors.as_ref().is_some_and(|cors| cors.admits(origin));
+        let named = self.origins.named_origins();
+        named
+            .filter(|origin| {
+                *origin != own && !development.iter().any(|it| it == origin) && !is_admitted(origin)
+            })
+            .collect()
+    }
+
     /// Endpoints that are served at another path than their own.
     pub(crate) fn moved_paths(&self) -> Vec<MovedPath> {
         self.jwt.moved_path().into_iter().collect()

@@ -61,6 +61,11 @@ pub fn is_preflight(method: &str, requested_method: Option<&str>) -> bool {
 }
 
 impl Cors {
+    /// Whether pages of this origin may read our answers.
+    pub(crate) fn admits(&self, origin: &str) -> bool {
+        self.allowed(Some(origin)).is_some()
+    }
+
     /// The answer to a preflight request from `origin`; nothing when it is not allowed.
     #[must_use]
     pub fn preflight(&self, origin: Option<&str>) -> Option<Response> {

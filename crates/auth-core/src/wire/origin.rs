@@ -41,6 +41,14 @@ impl TrustedOrigins {
         if problems.is_empty() { Ok(Self(trusted)) } else { Err(problems) }
     }
 
+    /// The web origins that are trusted by name, without wildcards.
+    pub(crate) fn named_origins(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|pattern| match pattern {
+            Pattern::Origin(origin) => Some(origin.as_str()),
+            Pattern::OriginWildcard(_) | Pattern::HostWildcard(_) | Pattern::App(_) => None,
+        })
+    }
+
     /// Whether an `Origin` or `Referer` header names a trusted site; a path alone names none.
     #[must_use]
     pub fn is_trusted_origin(&self, value: &str) -> bool {
