@@ -171,3 +171,34 @@ for (const [kind, makeDatabase] of servers) for (const [name, jwt] of Object.ent
     }
   });
 }
+
+for (const [kind, makeDatabase] of servers) {
+  test(`keys that ours rotates every two seconds are the ones that node signs with and publishes (${kind})`, async () => {
+    const database = await makeDatabase();
+    let ours, node;
+    try {
+      ours = await starters.ours(database.url, { ...shared({ jwks: { rotationInterval: 2, maxAge: 2, checkInterval: 1, gracePeriod: 60 } }) });
+      node = await starters.node(database.url, shared());
+      const person = await signUp(ours, { origin: PUBLIC });
+      const { client } = page(node);
+      data(await client.signIn.email({ email: person.email, password: PASSWORD }));
+      const kids = new Set(), expected = { issuer: PUBLIC, audience: PUBLIC };
+      const sets = [ours, node].map((server) => createRemoteJWKSet(new URL(`${server.base}/jwks`), { cooldownDuration: 0, cacheMaxAge: 2000 }));
+      for (const end = Date.now() + 15_000; Date.now() < end; ) {
+        for (const token of [data(await person.client.token()).token, data(await client.token()).token]) {
+          kids.add(decodeProtectedHeader(token).kid);
+          for (const set of sets) await jwtVerify(token, set, expected);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+      assert.ok(kids.size >= 3, `${kids.size} keys have signed`);
+      const lives = await query(database, `select * from "signingKey"`);
+      const strangers = [...kids].filter((kid) => !lives.some((life) => life.kid === kid));
+      assert.deepEqual(strangers, [], "node has made no key of its own");
+    } finally {
+      await ours?.stop();
+      await node?.stop();
+      await database.drop();
+    }
+  });
+}

@@ -416,6 +416,36 @@ fn inspect_explains_what_it_is_shown_and_makes_nothing() {
 }
 
 #[test]
+fn keys_are_replaced_by_command() {
+    let folder = TempDir::new().unwrap();
+    let server = Running::start(folder.path());
+    let keys = |args: &[&str]| auth_server(folder.path()).arg("keys").args(args).output().unwrap();
+    let rotated = keys(&["rotate"]);
+    assert!(stdout(&rotated).contains(" is published, and signs from "), "{}", stderr(&rotated));
+    assert_eq!(stdout(&keys(&["rotate"])), stdout(&rotated), "a key that waits is not doubled");
+    let listed = stdout(&keys(&["list"]));
+    assert!(listed.contains("signing") && listed.contains("published"), "{listed}");
+    let signer = listed.lines().find_map(|line| line.strip_prefix("* ")).unwrap().split(' ').next().unwrap();
+    let refused = keys(&["retire", signer]);
+    assert!(!refused.status.success() && stderr(&refused).contains("keys rotate"), "{}", stderr(&refused));
+    assert!(!keys(&["retire", "nobody"]).status.success());
+
+    let stranger =
+        auth_server(folder.path()).env("BETTER_AUTH_SECRET", SECRET).args(["keys", "rotate"]).output();
+    let stranger = stranger.unwrap();
+    assert!(stderr(&stranger).contains("opens none of the 2 stored keys"), "{}", stderr(&stranger));
+
+    let revoked = stdout(&keys(&["rotate", "--emergency"]));
+    assert_eq!(revoked.matches("revoked ").count(), 2, "{revoked}");
+    assert!(revoked.contains("within 5 s") && revoked.contains("within 305 s"), "{revoked}");
+    let again = stdout(&keys(&["rotate", "--emergency"]));
+    assert!(again.contains("replaced already"), "{again}");
+    assert!(!stdout(&keys(&["list"])).contains("revoked"));
+    assert_eq!(stdout(&keys(&["list", "--all"])).matches("revoked").count(), 2);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn a_test_mail_says_what_the_mail_server_says() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());

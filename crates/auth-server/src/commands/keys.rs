@@ -28,6 +28,15 @@ pub(super) fn run(config: Config, order: &Keys) -> Result<ExitCode, String> {
         };
         let failed = |error: &dyn std::fmt::Display| format!("{url}: {error}");
         let now = app.clock.now();
+        if !matches!(order, Keys::List { .. }) {
+            // A key that is sealed with a stranger's secret would be of no use to the servers.
+            let (sealed, all) = keys.count_sealed(&app.store).await.map_err(|error| failed(&error))?;
+            if all > 0 && sealed == all {
+                return Err(format!(
+                    "{url}: this secret opens none of the {all} stored keys; run the command with the server's configuration"
+                ));
+            }
+        }
         match order {
             Keys::List { all } => {
                 keys.reload(&app.store, now).await.map_err(|error| failed(&error))?;
