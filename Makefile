@@ -49,7 +49,7 @@ dist: setup ## Build the server for delivery: smallest and fastest, slowest to b
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
 
 ##@ Develop
-.PHONY: drill-races drill-rotation test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
+.PHONY: drill-races drill-rotation drill-revocation test test-rust test-compat test-reference fuzz fmt fmt-check lint doc generate check-generated readme-check deny ci
 dev: setup ## Debug build of the server
 	@$(SERVER_dev)
 
@@ -73,6 +73,11 @@ drill-races: setup ## ROUNDS=100: races between two server processes on one Post
 
 drill-rotation: setup ## A new key every 2 s before auth-verify, jose and PyJWT; an emergency; two new secrets (DRILL_SECONDS=120)
 	@scripts/drill-rotation.sh
+
+drill-revocation: setup ## ROUNDS=50: from a sign-out to 401 at 20 verifier processes, the list away, 1,000,000 entries
+	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(SERVER_$(PROFILE))
+	@cargo build $(if $(filter release,$(PROFILE)),--release --package auth-verify,--workspace) --example revocation $(if $(filter dev,$(PROFILE)),$(FEATURES))
+	@scripts/with-pg.sh $(BINARIES)/examples/revocation "$${AUTH_SERVER_BIN:-$(BINARIES)/auth-server}" $(or $(ROUNDS),50)
 
 fmt: ## Format the Rust code
 	@cargo fmt --all

@@ -18,6 +18,7 @@ use crate::id::Id;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::reply::Outgoing;
+use crate::revocation::Feed;
 use crate::router::{PathTaken, Router};
 use crate::store::Store;
 use crate::store::adopt::Shape;
@@ -47,6 +48,8 @@ pub struct Shared {
     pub keys: Option<Keyring>,
     /// The services that may call this one, and their keys.
     pub services: Registry,
+    /// Who waits for what is withdrawn.
+    pub feed: Feed,
     /// Sends mail.
     pub mail: Mailer,
     /// How rows have to be written to be valid in the tables at hand.
@@ -119,6 +122,7 @@ impl Shared {
                 .map_err(|error| BuildError::Outbound(error.to_string()))?,
             keys: config.plugins.jwt.then(|| Keyring::new(&config, secrets)),
             services: Registry::new(&config.services)?,
+            feed: Feed::default(),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
             shape: Shape::default(),

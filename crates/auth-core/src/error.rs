@@ -134,6 +134,14 @@ pub enum Error {
         /// The table entry.
         code: ErrorCode,
     },
+    /// A refusal in OAuth's words: `{error, error_description}` (RFC 6749, section 5.2).
+    #[error("{}", code.code)]
+    OAuth {
+        /// The status. 401 asks for HTTP Basic.
+        status: Status,
+        /// The table entry.
+        code: ErrorCode,
+    },
     /// 404 with an empty body, as upstream answers what it does not route.
     #[error("no such route")]
     NoRoute,
@@ -276,6 +284,17 @@ impl Error {
             Self::Silent { status, code } => Response::empty(status.code())
                 .header("Content-Type", "application/json")
                 .header("X-Error-Id", code.id),
+            Self::OAuth { status, code } => {
+                let body = serde_json::json!({ "error": code.code, "error_description": code.message });
+                let response = Response::json(status.code(), &body)
+                    .header("Cache-Control", "no-store")
+                    .header("X-Error-Id", code.id);
+                if status == Status::Unauthorized {
+                    response.header("WWW-Authenticate", "Basic realm=\"auth\"")
+                } else {
+                    response
+                }
+            }
             Self::NoRoute => Response::empty(404).header("X-Error-Id", codes::NO_ROUTE.id),
             Self::Disabled => Response::empty(404)
                 .header("Content-Type", "text/plain;charset=UTF-8")

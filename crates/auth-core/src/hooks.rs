@@ -25,6 +25,8 @@ pub struct SessionCacheSigner {
 pub struct RevokedKey {
     /// Its name in the key set.
     pub kid: String,
+    /// When it was revoked.
+    pub at: Timestamp,
     /// When the last token that it signed has expired.
     pub until: Timestamp,
 }

@@ -174,6 +174,18 @@ impl<'a> Fields<'a> {
         self.query.one(name).text().map(str::to_owned)
     }
 
+    /// A whole number of the query; 0 without it, `most` at most.
+    pub fn query_number(&mut self, name: &str, most: u64) -> Option<u64> {
+        let text = self.query_text(name)?.unwrap_or_else(|| "0".to_owned());
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number {
+            self.issues.push(format!("[query.{name}] Invalid input: expected a whole number"));
+            return None;
+        }
+        // More digits than fit are more than the most.
+        Some(text.parse().unwrap_or(u64::MAX).min(most))
+    }
+
     /// A text of the query that must be there.
     pub fn required_query_text(&mut self, name: &str) -> Option<String> {
         if self.query.one(name) == QueryValue::Missing {

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod mail;
 pub mod pipeline;
 pub mod reply;
+pub mod revocation;
 pub mod router;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -22,6 +22,9 @@ pub enum Refusal {
     /// No bearer token was sent.
     #[error("A bearer token is required.")]
     MissingToken,
+    /// Which tokens are withdrawn is not known at present.
+    #[error("Tokens cannot be checked for revocation at present.")]
+    RevocationsUnavailable,
 }
 
 impl Refusal {
@@ -32,7 +35,7 @@ impl Refusal {
             Self::InsufficientScope => 403,
             Self::InvalidRequest => 400,
             Self::InvalidToken | Self::MissingToken => 401,
-            Self::KeysUnavailable => 503,
+            Self::KeysUnavailable | Self::RevocationsUnavailable => 503,
         }
     }
 
@@ -43,7 +46,7 @@ impl Refusal {
             Self::InsufficientScope => Some(r#"Bearer error="insufficient_scope""#),
             Self::InvalidRequest => Some(r#"Bearer error="invalid_request""#),
             Self::InvalidToken => Some(r#"Bearer error="invalid_token""#),
-            Self::KeysUnavailable => None,
+            Self::KeysUnavailable | Self::RevocationsUnavailable => None,
             // RFC 6750 §3.1: no error code for a request that did not try to authenticate.
             Self::MissingToken => Some("Bearer"),
         }
@@ -54,6 +57,7 @@ impl Refusal {
     pub const fn retry_after_seconds(self) -> Option<u32> {
         match self {
             Self::KeysUnavailable => Some(10),
+            Self::RevocationsUnavailable => Some(1),
             _ => None,
         }
     }
@@ -67,6 +71,7 @@ impl Refusal {
             Self::InvalidToken => "INVALID_TOKEN",
             Self::KeysUnavailable => "KEYS_UNAVAILABLE",
             Self::MissingToken => "MISSING_TOKEN",
+            Self::RevocationsUnavailable => "REVOCATIONS_UNAVAILABLE",
         }
     }
 }
@@ -75,6 +80,7 @@ impl From<VerifyError> for Refusal {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::KeysUnavailable => Self::KeysUnavailable,
+            VerifyError::RevocationsUnavailable => Self::RevocationsUnavailable,
             _ => Self::InvalidToken,
         }
     }

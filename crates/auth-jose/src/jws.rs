@@ -27,7 +27,11 @@ pub(crate) struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, VerifyError> {
-        if token.len() > MAX_TOKEN_BYTES {
+        Self::parse_within(token, MAX_TOKEN_BYTES)
+    }
+
+    pub(crate) fn parse_within(token: &'a str, max_bytes: usize) -> Result<Self, VerifyError> {
+        if token.len() > max_bytes {
             return Err(VerifyError::TooLarge);
         }
         if !is_plain(token.as_bytes()) {

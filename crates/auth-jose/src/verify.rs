@@ -146,7 +146,7 @@ pub fn verify<C: DeserializeOwned>(
     now: Timestamp,
     token: &str,
 ) -> Result<Verified<C>, VerifyError> {
-    let compact = Compact::parse(token)?;
+    let compact = Compact::parse_within(token, policy.max_token_bytes)?;
     let (mut header, mut signature) = (ROOM, ROOM);
     let header = compact.header(&mut header)?;
     let header = read(&header, "header")?;

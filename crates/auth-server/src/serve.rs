@@ -183,15 +183,23 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     let forget = actix_web::rt::spawn(forget_counts(shared.clone()));
     let services = actix_web::rt::spawn(follow_services(shared.clone()));
     let service_keys = actix_web::rt::spawn(service_keys::follow(shared.clone()));
+    let prune = actix_web::rt::spawn(forget_revocations(shared.clone()));
     let server = listening.server;
     let handle = server.handle();
-    let stop = actix_web::rt::spawn(async move { handle.stop(signals.stop().await).await });
+    let stopping = shared.clone();
+    let stop = actix_web::rt::spawn(async move {
+        let is_graceful = signals.stop().await;
+        // Whoever waits for what is withdrawn is answered now: the stop need not wait for them.
+        stopping.feed.close();
+        handle.stop(is_graceful).await;
+    });
     let served = server.await;
     stop.abort();
     follow.abort();
     forget.abort();
     services.abort();
     service_keys.abort();
+    prune.abort();
     // No request makes new mail any more; what waits gets as long as the requests had.
     shared.mail.drain(shared.config.server.shutdown_timeout).await;
     served.map_err(|error| format!("the server stopped: {error}"))?;
@@ -210,6 +218,21 @@ async fn forget_counts(shared: Arc<Shared>) {
         tokio::time::sleep(FORGET_EVERY).await;
         if let Err(error) = app.forget_old_counts().await {
             tracing::warn!(%error, "old counts of the rate limit could not be removed");
+        }
+    }
+}
+
+/// Removes what was withdrawn and has expired since.
+async fn forget_revocations(shared: Arc<Shared>) {
+    if !shared.config.revocation.is_on() {
+        return;
+    }
+    let store = Store::open(&shared.config.database, 1);
+    let app = App::new(shared, store);
+    loop {
+        tokio::time::sleep(FORGET_EVERY).await;
+        if let Err(error) = app.forget_revocations().await {
+            tracing::warn!(%error, "old revocations could not be removed");
         }
     }
 }

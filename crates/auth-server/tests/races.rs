@@ -60,6 +60,7 @@ impl Process {
             "rateLimit": { "enabled": false },
             "emailVerification": { "sendOnSignUp": true, "autoSignInAfterVerification": true },
             "audiences": { "gateway": { "alg": "ES256" } },
+            "revocation": { "feed": "public" },
             // Whoever waits for a hash or a connection must not be told to come back: these are races.
             "emailAndPassword": {
                 "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1, "queue": 1000 }
@@ -350,5 +351,49 @@ async fn parallel_uses_of_one_verification_link_sign_in_once() {
         assert_eq!(database.count("verification").await, round + 1, "round {round}: one mark for each link");
         let proven = "SELECT CAST(count(*) AS text) AS value FROM \"user\" WHERE \"emailVerified\"";
         assert_eq!(database.text(proven).await, (round + 1).to_string(), "round {round}");
+    }
+}
+
+/// The claims of a compact JWS.
+fn claims(token: &str) -> Value {
+    let payload = auth_jose::base64url::decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_the_revocations_in_turn_misses_none() {
+    let (_database, processes) = two_processes().await;
+    for round in 0..rounds() {
+        let (mut cookies, mut expected) = (Vec::new(), std::collections::BTreeSet::new());
+        for index in 0..PARALLEL {
+            let email = format!("reader-{round}-{index}@example.test");
+            let body = json!({ "name": "R", "email": email, "password": PASSWORD });
+            let cookie = processes[0].post("/sign-up/email", "", &body).await.cookie();
+            let token: Value = serde_json::from_str(&processes[1].get("/token", &cookie).await.body).unwrap();
+            expected.insert(claims(token["token"].as_str().unwrap())["sid"].as_str().unwrap().to_owned());
+            cookies.push(cookie);
+        }
+        let begin = claims(&processes[0].get("/revocations?after=9007199254740991", "").await.body);
+        assert_eq!(begin["reset"], true);
+        let read = async {
+            let (mut after, mut found, mut reads) = (0, std::collections::BTreeSet::new(), 0);
+            while found.len() < expected.len() && reads < 500 {
+                let process = &processes[reads % 2];
+                let page = claims(&process.get(&format!("/revocations?after={after}&wait=1"), "").await.body);
+                for entry in page["entries"].as_array().unwrap() {
+                    found.extend(
+                        entry["sid"].as_str().map(str::to_owned).filter(|sid| expected.contains(sid)),
+                    );
+                }
+                after = page["next"].as_i64().unwrap();
+                reads += 1;
+            }
+            found
+        };
+        let requests =
+            cookies.iter().map(|cookie| ("POST", "/sign-out".to_owned(), cookie.clone(), json!({})));
+        let (answers, found) = tokio::join!(all_at_once(&processes, requests), read);
+        assert!(answers.iter().all(|answer| answer.status == 200), "round {round}: {answers:?}");
+        assert_eq!(found, expected, "round {round}");
     }
 }

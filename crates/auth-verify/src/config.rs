@@ -5,11 +5,13 @@ use std::sync::Arc;
 use auth_jose::{Algorithm, Clock, Entropy, OsEntropy, Policy, PolicyError, SystemClock};
 use url::{Host, Url};
 
-use crate::Verifier;
+use crate::feed::Feed;
 use crate::fetch::Fetcher;
+use crate::revocation::Revocations;
 use crate::snapshot::SnapshotFile;
 use crate::source::KeySource;
 use crate::timeline::Timeline;
+use crate::{RevocationFeed, Verifier};
 
 /// Why a verifier cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +20,12 @@ pub enum ConfigError {
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     ClientUnavailable(String),
+    /// As [`ConfigError::JwksUrlInsecure`], of the list of revocations.
+    #[error("the revocations' address must be https, or http on loopback")]
+    FeedUrlInsecure,
+    /// As [`ConfigError::JwksUrlInvalid`], of the list of revocations.
+    #[error("the revocations' address is not a plain http or https URL")]
+    FeedUrlInvalid,
     /// Plain http to another machine: whoever is in between could send keys of their own.
     #[error("the JWKS address must be https, or http on loopback")]
     JwksUrlInsecure,
@@ -32,6 +40,9 @@ pub enum ConfigError {
 /// Everything about a [`Verifier`] that has a default.
 pub struct VerifierBuilder {
     policy: Result<Policy, PolicyError>,
+    issuer: String,
+    algorithms: Option<Vec<Algorithm>>,
+    feed: Option<RevocationFeed>,
     jwks_url: String,
     max_stale_seconds: u32,
     cached_tokens: usize,
@@ -47,6 +58,9 @@ impl VerifierBuilder {
     pub(crate) fn new(issuer: &str, audience: &str, jwks_url: &str) -> Self {
         Self {
             policy: Policy::new(issuer, audience).map(|policy| policy.with_required_claims(&["iat"])),
+            issuer: issuer.to_owned(),
+            algorithms: None,
+            feed: None,
             jwks_url: jwks_url.to_owned(),
             max_stale_seconds: DAY_SECONDS,
             cached_tokens: CACHED_TOKENS,
@@ -77,7 +91,8 @@ impl VerifierBuilder {
 
     /// Allows these algorithms only. Default: EdDSA, Ed25519, ES256, RS256.
     #[must_use]
-    pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {
+    pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms = Some(algorithms.to_vec());
         self.with(|policy| policy.with_algorithms(algorithms))
     }
 
@@ -121,6 +136,14 @@ impl VerifierBuilder {
         self
     }
 
+    /// Refuses what the issuer has withdrawn, within a second. The list is read in the background from the moment
+    /// that the verifier is made, or with the first token where it is made outside of tokio. Default: no list.
+    #[must_use]
+    pub fn revocation_feed(mut self, feed: RevocationFeed) -> Self {
+        self.feed = Some(feed);
+        self
+    }
+
     /// Keeps the last good key set in a file, so that a process which starts while the issuer is away can
     /// verify; [`VerifierBuilder::max_stale_seconds`] counts from when the set was fetched. Whoever can
     /// write to the file or its folder decides whose tokens are accepted. Default: none.
@@ -154,9 +177,18 @@ impl VerifierBuilder {
         let fetcher = Fetcher::new(url)?;
         let timeline = Arc::new(Timeline::new(self.clock));
         let snapshot = self.snapshot_file.map(SnapshotFile::new);
+        let revocations = Arc::new(Revocations::new(timeline.now().tick));
         let clock = Arc::clone(&timeline);
         let source = KeySource::new(fetcher, clock, self.entropy, snapshot, self.max_stale_seconds);
-        Ok(Verifier::from_parts(policy, source, timeline, self.cached_tokens))
+        let feed = match self.feed {
+            Some(feed) => {
+                let (source, clock) = (source.clone(), Arc::clone(&timeline));
+                let algorithms = self.algorithms.as_deref();
+                Some(Feed::new(feed, &self.issuer, algorithms, source, clock, Arc::clone(&revocations))?)
+            }
+            None => None,
+        };
+        Ok(Verifier::from_parts(policy, source, timeline, self.cached_tokens, revocations, feed))
     }
 
     fn with(mut self, change: impl FnOnce(Policy) -> Result<Policy, PolicyError>) -> Self {
@@ -175,21 +207,29 @@ impl fmt::Debug for VerifierBuilder {
 }
 
 pub(crate) fn parse_jwks_url(text: &str) -> Result<Url, ConfigError> {
-    let Ok(url) = Url::parse(text) else { return Err(ConfigError::JwksUrlInvalid) };
+    parse_url(text, ConfigError::JwksUrlInvalid, ConfigError::JwksUrlInsecure)
+}
+
+pub(crate) fn parse_feed_url(text: &str) -> Result<Url, ConfigError> {
+    parse_url(text, ConfigError::FeedUrlInvalid, ConfigError::FeedUrlInsecure)
+}
+
+fn parse_url(text: &str, invalid: ConfigError, insecure: ConfigError) -> Result<Url, ConfigError> {
+    let Ok(url) = Url::parse(text) else { return Err(invalid) };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(ConfigError::JwksUrlInvalid);
+        return Err(invalid);
     }
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(ConfigError::JwksUrlInvalid),
+        None => return Err(invalid),
     };
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback => Ok(url),
-        "http" => Err(ConfigError::JwksUrlInsecure),
-        _ => Err(ConfigError::JwksUrlInvalid),
+        "http" => Err(insecure),
+        _ => Err(invalid),
     }
 }
 
@@ -228,6 +268,21 @@ mod tests {
             "data:,{}",
         ] {
             assert_eq!(outcome(url), Err(ConfigError::JwksUrlInvalid), "{url}");
+        }
+    }
+
+    #[test]
+    fn point_13_reads_revocations_over_https_and_from_loopback_only() {
+        let outcome = |url: &str| {
+            let builder =
+                VerifierBuilder::new("https://auth.example.test", "api", "https://auth.example.test/jwks");
+            builder.revocation_feed(RevocationFeed::new(url)).build().map(drop)
+        };
+        assert_eq!(outcome("https://auth.example.test/revocations"), Ok(()));
+        assert_eq!(outcome("http://127.0.0.1:1/revocations"), Ok(()));
+        assert_eq!(outcome("http://auth.example.test/revocations"), Err(ConfigError::FeedUrlInsecure));
+        for url in ["", "/revocations", "https://user:pw@auth.example.test/", "ftp://localhost/"] {
+            assert_eq!(outcome(url), Err(ConfigError::FeedUrlInvalid), "{url}");
         }
     }
 

@@ -10,7 +10,7 @@ use url::Url;
 use crate::ConfigError;
 use crate::cache_control::ttl_seconds;
 
-const TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Longer entity tags are not sent back.
 const MAX_ETAG_BYTES: usize = 256;
@@ -55,26 +55,8 @@ pub(crate) struct Fetcher {
 
 impl Fetcher {
     pub(crate) fn new(url: Url) -> Result<Self, ConfigError> {
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // A proxy named by the environment would see and could answer the request for keys.
-            .no_proxy()
-            // Another crate of the build may have switched these on; the limit is on what we parse.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            // A kept connection would live on the runtime that made it, which may be gone by the next time.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("auth-verify/", env!("CARGO_PKG_VERSION")))
-            .build();
-        match client {
-            Ok(client) => Ok(Self { client, url }),
-            Err(error) => Err(ConfigError::ClientUnavailable(error.to_string())),
-        }
+        // A kept connection would live on the runtime that made it, which may be gone by the next time.
+        Ok(Self { client: client(0)?, url })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -107,6 +89,26 @@ impl Fetcher {
         }
         Ok(Answer::Set { keys: usable_keys(&body)?, etag, ttl_seconds })
     }
+}
+
+/// What asks the issuer: bounded in time, and sent nowhere else.
+pub(crate) fn client(kept_connections: usize) -> Result<Client, ConfigError> {
+    let client = Client::builder()
+        .timeout(TIMEOUT)
+        .connect_timeout(TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // A proxy named by the environment would see and could answer the request for keys.
+        .no_proxy()
+        // Another crate of the build may have switched these on; the limit is on what we parse.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .pool_max_idle_per_host(kept_connections)
+        .user_agent(concat!("auth-verify/", env!("CARGO_PKG_VERSION")))
+        .build();
+    client.map_err(|error| ConfigError::ClientUnavailable(error.to_string()))
 }
 
 /// The set in `document`, which has to hold a key to verify with.

@@ -28,6 +28,7 @@ mod claims;
 #[cfg(feature = "client")]
 pub mod client;
 mod config;
+mod feed;
 mod fetch;
 mod flight;
 mod gate;
@@ -54,6 +55,7 @@ pub use auth_jose::{Algorithm, Clock, Entropy, Timestamp, VerifyError};
 
 pub use self::claims::{Claims, Grants, UserClaims};
 pub use self::config::{ConfigError, VerifierBuilder};
+pub use self::feed::RevocationFeed;
 pub use self::gate::{Authenticated, Authorized, Gate, Rejection};
 pub use self::metrics::{Metrics, Refusals};
 pub use self::requirement::{Permission, Requirement};

@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use auth_jose::VerifyError;
 
 /// What a verifier has done so far and how it stands. Everything but [`Metrics::keys`],
-/// [`Metrics::stale_seconds`] and [`Metrics::cached_tokens`] only grows.
+/// [`Metrics::stale_seconds`], [`Metrics::cached_tokens`], [`Metrics::revocations`] and
+/// [`Metrics::feed_age_seconds`] only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -37,6 +38,16 @@ pub struct Metrics {
     pub stale_seconds: u64,
     /// The verified tokens that are kept now.
     pub cached_tokens: u64,
+    /// What is known to be withdrawn now.
+    pub revocations: u64,
+    /// How long ago all of the issuer's list was known; 0 without one. Up to 10 are usual.
+    pub feed_age_seconds: u64,
+    /// Answers of the issuer's list that were good.
+    pub feed_reads: u64,
+    /// Times that the list could not be read, or that what came was refused.
+    pub feed_failures: u64,
+    /// Entries of the list that are of no known kind.
+    pub feed_skipped: u64,
 }
 
 impl Metrics {
@@ -57,6 +68,11 @@ impl Metrics {
             ("keys", self.keys),
             ("stale_seconds", self.stale_seconds),
             ("cached_tokens", self.cached_tokens),
+            ("revocations", self.revocations),
+            ("feed_age_seconds", self.feed_age_seconds),
+            ("feed_reads", self.feed_reads),
+            ("feed_failures", self.feed_failures),
+            ("feed_skipped", self.feed_skipped),
         ];
         let refusals = self.refusals;
         let reasons = VerifyError::CODES.into_iter().zip(refusals.0);
@@ -136,7 +152,7 @@ impl Counter {
         self.0.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

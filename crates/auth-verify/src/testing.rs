@@ -29,6 +29,7 @@
 //! ```
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod feed;
 mod server;
 
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use auth_jose::{KeyAlgorithm, SigningKey, Timestamp};
 use serde_json::{Value, json};
 
 use self::server::{Published, Server};
-use crate::{Verifier, VerifierBuilder};
+use crate::{Revocation, RevocationFeed, Verifier, VerifierBuilder};
 
 /// What the clock of a new [`Issuer`] shows: 2030-01-01T00:00:00Z.
 pub const START: i64 = 1_893_456_000;
@@ -87,6 +88,8 @@ impl Issuer {
             audience: "https://api.example.test".to_owned(),
             algorithm,
         };
+        let (url, clock) = (issuer.issuer(), Arc::clone(&issuer.clock));
+        issuer.server.with(|published| published.feed.start(url, clock));
         issuer.rotate();
         issuer
     }
@@ -113,6 +116,41 @@ impl Issuer {
     #[must_use]
     pub fn clock(&self) -> &ManualClock {
         &self.clock
+    }
+
+    /// Where it lists what it has withdrawn.
+    #[must_use]
+    pub fn revocations_url(&self) -> String {
+        format!("{}/api/auth/revocations", self.issuer())
+    }
+
+    /// The same, for [`VerifierBuilder::revocation_feed`].
+    #[must_use]
+    pub fn revocation_feed(&self) -> RevocationFeed {
+        RevocationFeed::new(&self.revocations_url())
+    }
+
+    /// Lists something as withdrawn, until the tokens of now have expired.
+    pub fn withdraw(&self, what: &Revocation) {
+        use auth_jose::Clock;
+        let until = self.clock.now().seconds() + LIFETIME_SECONDS + 60;
+        self.server.with(|published| published.feed.add(what, until));
+    }
+
+    /// Lists nothing any more, as an issuer whose database was made anew.
+    pub fn forget_revocations(&self) {
+        self.server.with(|published| published.feed.clear());
+    }
+
+    /// The list of what is withdrawn fails from now on, keys do not, until [`Issuer::recover`].
+    pub fn fail_revocations(&self, fault: Fault) {
+        self.server.with(|published| published.feed.fault = Some(fault));
+    }
+
+    /// How often somebody has asked for the list.
+    #[must_use]
+    pub fn revocation_requests(&self) -> usize {
+        self.server.with(|published| published.feed.requests)
     }
 
     /// A verifier of this issuer's tokens, on its clock.
@@ -196,7 +234,10 @@ impl Issuer {
 
     /// Answers properly again.
     pub fn recover(&self) {
-        self.server.with(|published| published.fault = None);
+        self.server.with(|published| {
+            published.fault = None;
+            published.feed.fault = None;
+        });
     }
 
     /// Lets answers say `Cache-Control: max-age=` this. Without a call there is no such header.

@@ -63,6 +63,11 @@ impl Timeline {
         Moment { wall, tick: latest }
     }
 
+    /// What all backward jumps so far add up to, in milliseconds.
+    pub(crate) fn set_back(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
     /// Whether the clock ever jumped back.
     pub(crate) fn was_set_back(&self) -> bool {
         self.was_set_back.load(Ordering::Relaxed)

@@ -7,6 +7,7 @@ use auth_jose::{JwkSet, Policy, Timestamp, VerifyError, verify};
 use moka::sync::Cache;
 use serde::de::DeserializeOwned;
 
+use crate::feed::Feed;
 use crate::revocation::Revocations;
 use crate::source::{KeySet, KeySource};
 use crate::timeline::{Moment, Timeline};
@@ -22,7 +23,8 @@ struct Inner {
     source: KeySource,
     timeline: Arc<Timeline>,
     tokens: TokenCache,
-    revocations: Revocations,
+    revocations: Arc<Revocations>,
+    feed: Option<Arc<Feed>>,
     /// Tokens that were refused because they had expired. Asked only once the clock has been set back.
     expired: Cache<TokenDigest, ()>,
 }
@@ -56,13 +58,16 @@ impl Verifier {
         source: KeySource,
         timeline: Arc<Timeline>,
         cached_tokens: usize,
+        revocations: Arc<Revocations>,
+        feed: Option<Arc<Feed>>,
     ) -> Self {
         Self(Arc::new(Inner {
             policy,
             source,
             timeline,
             tokens: TokenCache::new(cached_tokens),
-            revocations: Revocations::default(),
+            revocations,
+            feed,
             expired: Cache::new(EXPIRED_REMEMBERED),
         }))
     }
@@ -77,6 +82,10 @@ impl Verifier {
     where
         C: DeserializeOwned + Send + Sync + 'static,
     {
+        if let Some(feed) = &self.0.feed {
+            feed.start();
+            feed.settled().await;
+        }
         let outcome = match self.0.at_once(token) {
             AtOnce::Settled(outcome) => outcome,
             AtOnce::NeedsKeys(known) => self.0.with_newer_keys(token, known).await,
@@ -93,7 +102,8 @@ impl Verifier {
     pub fn revoke(&self, revocations: impl IntoIterator<Item = Revocation>, until: Timestamp) {
         let now = self.0.timeline.now();
         let until = now.tick.saturating_add(until.millis() - now.wall.millis());
-        self.0.revocations.add(revocations, until, now.tick);
+        let revocations = revocations.into_iter().map(|revocation| (revocation, until));
+        self.0.revocations.add(revocations, now.tick);
     }
 
     /// How long the keys at hand are past their time, because no newer ones could be had: zero while they
@@ -103,14 +113,29 @@ impl Verifier {
         Duration::from_secs(self.0.source.stale_seconds())
     }
 
+    /// How long ago everything was known that the issuer has withdrawn, or since the start if that never was; up
+    /// to 10 seconds are usual. Nothing without [`VerifierBuilder::revocation_feed`].
+    #[must_use]
+    pub fn revocations_age(&self) -> Option<Duration> {
+        let feed = self.0.feed.as_ref()?;
+        let millis = feed.age_millis(self.0.timeline.now());
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
     /// What this verifier and its clones have done so far.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let feed = self.0.feed.as_deref();
         Metrics {
             keys: count(self.0.source.key_count()),
             stale_seconds: self.0.source.stale_seconds(),
             cached_tokens: self.0.tokens.len(),
+            revocations: count(self.0.revocations.len()),
+            feed_age_seconds: self.revocations_age().map_or(0, |age| age.as_secs()),
+            feed_reads: feed.map_or(0, |feed| feed.reads.read()),
+            feed_failures: feed.map_or(0, |feed| feed.failures.read()),
+            feed_skipped: feed.map_or(0, |feed| feed.skipped.read()),
             ..self.0.source.counters().read()
         }
     }
@@ -194,6 +219,7 @@ impl Inner {
                 if self.revocations.concern(verified, now.tick) {
                     return Err(VerifyError::Revoked);
                 }
+                self.check_feed(now)?;
                 self.source.counters().verified.add(1);
                 if let Some(key) = key {
                     self.remember(key, verified, set.epoch, generation, now);
@@ -227,6 +253,9 @@ impl Inner {
                 verified
             }
         };
+        if let Err(error) = self.check_feed(now) {
+            return Some(Err(error));
+        }
         self.source.counters().token_hits.add(1);
         Some(Ok(verified))
     }
@@ -240,6 +269,11 @@ impl Inner {
             let dies_at = now.tick.saturating_add(left_millis);
             self.tokens.insert(key, verified, Validity { epoch, generation, valid_from: now.wall, dies_at });
         }
+    }
+
+    /// Good tokens are refused too while it is not known which are withdrawn, if that is wanted.
+    fn check_feed(&self, now: Moment) -> Result<(), VerifyError> {
+        self.feed.as_ref().map_or(Ok(()), |feed| feed.check(now))
     }
 
     fn is_worth_asking(&self, token: &str, now: Moment) -> bool {

@@ -73,7 +73,7 @@ impl JwtConfig {
 const JWKS_PATH: &str = "/jwks";
 
 /// Claims that have settings of their own (RFC 7519, section 4.1).
-pub(super) const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+pub(super) const REGISTERED: [&str; 8] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid"];
 
 const USER_FIELDS: [&str; 7] = ["id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"];
 const SESSION_FIELDS: [&str; 7] =

@@ -17,6 +17,7 @@ mod mail;
 mod origin;
 mod rate_limit;
 mod reader;
+mod revocation;
 mod secrets;
 mod server;
 mod services;
@@ -46,6 +47,7 @@ pub use origin::{Checks, ChecksConfig};
 pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
 use reader::Reader;
 pub use reader::{Problem, Sources};
+pub use revocation::{FeedReaders, RevocationConfig};
 pub use server::{DatabaseConfig, ServerConfig};
 pub use services::ServicesConfig;
 pub use session::{CookieCacheConfig, CookieCacheStrategy, SessionConfig};
@@ -120,6 +122,8 @@ pub struct Config {
     pub audiences: Vec<AudienceConfig>,
     /// Service tokens.
     pub services: ServicesConfig,
+    /// What services may ask about tokens.
+    pub revocation: RevocationConfig,
     /// The bearer plugin refuses unsigned tokens.
     pub bearer_require_signature: bool,
 }
@@ -189,6 +193,7 @@ impl Config {
             audiences: audiences::read(&mut r, &jwt),
             jwt,
             services: services::read(&mut r),
+            revocation: revocation::read(&mut r, plugins, upstream_exact),
             bearer_require_signature: r.boolean("bearer.requireSignature", false),
             base_url,
             dynamic_base_url,

@@ -110,6 +110,9 @@ const SENDS: (&[&str], Rule) = (
     Rule::new(60, 3),
 );
 
+/// What services ask, many of them from one address: with a secret, or for a list that is kept in memory.
+const SERVICES: [&str; 3] = ["/revocations", "/introspect", "/revoke"];
+
 /// The name of the rule of all paths that have no other.
 const DEFAULT: &str = "*";
 
@@ -128,6 +131,9 @@ impl RateRules {
     pub fn find(&self, path: &str) -> Found<'_> {
         if let Some((pattern, rule)) = self.custom.iter().find(|(pattern, _)| pattern.matches(path)) {
             return Found { name: &pattern.text, rule: *rule };
+        }
+        if let Some(name) = SERVICES.iter().find(|name| **name == path) {
+            return Found { name, rule: None };
         }
         for (prefixes, rule) in [GUESSES, SENDS] {
             if let Some(prefix) = prefixes.iter().find(|prefix| path.starts_with(**prefix)) {

@@ -6,6 +6,7 @@ mod fields;
 mod flows;
 mod jwt;
 mod limits;
+mod revocation;
 mod session;
 mod social;
 
@@ -87,6 +88,7 @@ pub const SETTINGS: &[Setting] = &join::<
             + fields::SETTINGS.len()
             + jwt::SETTINGS.len()
             + audiences::SETTINGS.len()
+            + revocation::SETTINGS.len()
     },
 >(&[
     GENERAL,
@@ -98,6 +100,7 @@ pub const SETTINGS: &[Setting] = &join::<
     fields::SETTINGS,
     jwt::SETTINGS,
     audiences::SETTINGS,
+    revocation::SETTINGS,
 ]);
 
 /// One list of several; fewer or more than `N` settings do not compile.
@@ -374,7 +377,7 @@ const GENERAL: &[Setting] = &[
         None,
         Boolean,
         "false",
-        "Add nothing that upstream does not send: no `jti` claim, no `Cache-Control: no-store` on answers with credentials.",
+        "Add nothing that upstream does not send: no claims `jti` and `sid`, no `Cache-Control: no-store` on answers with credentials.",
     ),
     setting(
         "advanced.database.generateId",

@@ -7,6 +7,7 @@ pub mod email_password;
 pub mod email_verification;
 pub mod jwt;
 pub mod password_reset;
+pub mod revocation;
 pub mod services;
 pub mod session;
 pub mod social;
@@ -39,6 +40,9 @@ pub fn enabled(config: &Config) -> Vec<Feature> {
     if config.plugins.jwt {
         features.push(jwt::feature());
     }
+    if config.revocation.is_on() {
+        features.push(revocation::feature(config));
+    }
     features
 }
 
@@ -59,9 +63,10 @@ pub fn error_codes() -> Vec<ErrorCode> {
         bearer::feature(),
         jwt::feature(),
     ];
+    let features = features.iter().map(|feature| feature.codes).chain([revocation::codes::ALL]);
     let general = [error::codes::ALL, fields::codes::ALL, limits::codes::ALL, mail::codes::ALL];
     let mut codes: Vec<ErrorCode> = general.concat();
-    codes.extend(features.iter().flat_map(|feature| feature.codes));
+    codes.extend(features.flatten());
     codes.sort_by_key(|code| code.id);
     codes
 }

@@ -213,6 +213,30 @@ table! {
     }
 }
 
+// Ours: what is withdrawn, each under a number of its own, and the last number. See `crate::revocation`.
+table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    #[sql_name = "auth_revocation"]
+    revocation (number) {
+        number -> BigInt,
+        kind -> Text,
+        name -> Text,
+        issued_before -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Integer};
+
+    #[sql_name = "auth_revocation_head"]
+    revocation_head (id) {
+        id -> Integer,
+        last -> BigInt,
+    }
+}
+
 joinable!(session -> user (user_id));
 joinable!(account -> user (user_id));
 allow_tables_to_appear_in_same_query!(user, session, account);

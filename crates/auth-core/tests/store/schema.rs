@@ -40,6 +40,13 @@ const COLUMNS: &[&str] = &[
     "authServiceKey.id text!",
     "authServiceKey.publicKey text!",
     "authServiceKey.service text!",
+    "auth_revocation.expires_at bigint!",
+    "auth_revocation.issued_before bigint!",
+    "auth_revocation.kind text!",
+    "auth_revocation.name text!",
+    "auth_revocation.number bigint!",
+    "auth_revocation_head.id integer!",
+    "auth_revocation_head.last bigint!",
     "jwks.alg text",
     "jwks.createdAt date!",
     "jwks.crv text",
@@ -130,7 +137,16 @@ async fn makes_better_auths_indexes(database: TestDatabase) {
     };
     let mut names: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
     names.sort();
-    assert_eq!(names, ["account_userId_idx", "session_userId_idx", "verification_identifier_idx"]);
+    assert_eq!(
+        names,
+        [
+            "account_userId_idx",
+            "auth_revocation_expires_at_idx",
+            "auth_revocation_name_idx",
+            "session_userId_idx",
+            "verification_identifier_idx"
+        ]
+    );
     if database.kind() == Kind::Postgres {
         let sql = "SELECT conname AS value FROM pg_constraint WHERE contype = 'u' AND connamespace = 'public'::regnamespace ORDER BY 1";
         let constraints: Vec<_> = database.texts(sql).await.into_iter().flatten().collect();
@@ -147,28 +163,28 @@ async fn makes_better_auths_indexes(database: TestDatabase) {
     }
 }
 
-/// The definitions of tables, indexes and constraints, as the database itself tells them.
+/// The definitions of Better Auth's tables, indexes and constraints, as the database itself tells them.
 async fn definitions(database: &TestDatabase) -> Vec<Option<String>> {
     let sql = match database.kind() {
         Kind::Sqlite => {
-            "SELECT name || coalesce(sql, '') AS value FROM sqlite_master WHERE tbl_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY 1"
+            "SELECT name || coalesce(sql, '') AS value FROM sqlite_master WHERE tbl_name NOT LIKE '\\_\\_%' ESCAPE '\\' AND tbl_name NOT LIKE 'auth\\_%' ESCAPE '\\' ORDER BY 1"
         }
         Kind::Postgres => {
             r"SELECT value FROM (
             SELECT table_name || column_name || ordinal_position || data_type || is_nullable || coalesce(column_default, '')
                 AS value FROM information_schema.columns
-                WHERE table_schema = 'public' AND table_name NOT LIKE '\_\_%'
-            UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE '\_\_%'
+                WHERE table_schema = 'public' AND table_name NOT LIKE '\_\_%' AND table_name NOT LIKE 'auth\_%'
+            UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE '\_\_%' AND tablename NOT LIKE 'auth\_%'
             UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
-                WHERE conrelid::regclass::text NOT LIKE '\_\_%' AND connamespace = 'public'::regnamespace
+                WHERE conrelid::regclass::text NOT LIKE '\_\_%' AND conrelid::regclass::text NOT LIKE 'auth\_%' AND connamespace = 'public'::regnamespace
           ) AS everything ORDER BY 1"
         }
         Kind::Mysql => {
             r"SELECT table_name || column_name || ordinal_position || column_type || is_nullable || coalesce(collation_name, '')
                 || coalesce(column_default, '') || extra AS value FROM information_schema.columns
-                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%'
+                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%' AND table_name NOT LIKE 'auth\_%'
               UNION ALL SELECT table_name || index_name || column_name FROM information_schema.statistics
-                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%' ORDER BY 1"
+                WHERE table_schema = database() AND table_name NOT LIKE '\_\_%' AND table_name NOT LIKE 'auth\_%' ORDER BY 1"
         }
     };
     let mut definitions = database.texts(sql).await;

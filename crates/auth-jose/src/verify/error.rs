@@ -78,6 +78,9 @@ pub enum VerifyError {
     /// `nbf` lies ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// What the issuer has withdrawn is not known, and the verifier is to refuse everything then.
+    #[error("the issuer's revocations are unavailable")]
+    RevocationsUnavailable,
     /// The issuer has withdrawn the token, its session, its user's older tokens or its key.
     #[error("the token was revoked")]
     Revoked,
@@ -87,7 +90,7 @@ pub enum VerifyError {
     /// `sub` is not the one that may hold such a token.
     #[error("the subject is another one")]
     SubjectMismatch,
-    /// Longer than [`crate::jws::MAX_TOKEN_BYTES`].
+    /// Longer than [`crate::jws::MAX_TOKEN_BYTES`], or what the policy says.
     #[error("the token is too long")]
     TooLarge,
     /// It was issued longer ago than allowed.
@@ -100,7 +103,7 @@ pub enum VerifyError {
 
 impl VerifyError {
     /// Every [`VerifyError::code`], in alphabetical order: a closed list, for counters.
-    pub const CODES: [&'static str; 25] = [
+    pub const CODES: [&'static str; 26] = [
         "algorithm_not_allowed",
         "audience_mismatch",
         "claim_invalid",
@@ -120,6 +123,7 @@ impl VerifyError {
         "lifetime_too_long",
         "malformed",
         "not_yet_valid",
+        "revocations_unavailable",
         "revoked",
         "signature_invalid",
         "subject_mismatch",
@@ -151,6 +155,7 @@ impl VerifyError {
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::Malformed => "malformed",
             Self::NotYetValid => "not_yet_valid",
+            Self::RevocationsUnavailable => "revocations_unavailable",
             Self::Revoked => "revoked",
             Self::SignatureInvalid => "signature_invalid",
             Self::SubjectMismatch => "subject_mismatch",

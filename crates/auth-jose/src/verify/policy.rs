@@ -1,5 +1,6 @@
 use super::{Verified, VerifyError};
 use crate::json::Node;
+use crate::jws::MAX_TOKEN_BYTES;
 use crate::{Algorithm, Timestamp};
 
 /// What a token has to be: everything that is not a key or the time.
@@ -17,6 +18,7 @@ pub struct Policy {
     pub(super) max_age_seconds: Option<u32>,
     pub(super) max_lifetime_seconds: Option<u32>,
     pub(super) required_claims: Vec<&'static str>,
+    pub(super) max_token_bytes: usize,
 }
 
 /// The types of an access token when no other is asked for. Our server sends none.
@@ -69,6 +71,7 @@ impl Policy {
             max_age_seconds: None,
             max_lifetime_seconds: None,
             required_claims: Vec::new(),
+            max_token_bytes: MAX_TOKEN_BYTES,
         })
     }
 
@@ -183,6 +186,13 @@ impl Policy {
     #[must_use]
     pub fn with_max_lifetime_seconds(mut self, seconds: u32) -> Self {
         self.max_lifetime_seconds = Some(seconds);
+        self
+    }
+
+    /// Decodes texts of another length than [`MAX_TOKEN_BYTES`]: for signed documents that are no tokens.
+    #[must_use]
+    pub fn with_max_token_bytes(mut self, bytes: usize) -> Self {
+        self.max_token_bytes = bytes;
         self
     }
 

@@ -60,6 +60,8 @@ async fn a_token_says_who_the_user_is(database: TestDatabase) {
     let mut raw = verified.raw_claims().clone();
     let id = raw.remove("jti").unwrap();
     assert_eq!(id.as_str().unwrap().len(), 22);
+    let session = raw.remove("sid").unwrap();
+    assert_eq!(session, auth_core::revocation::sid(&ada.token));
     assert_eq!(
         Value::Object(raw),
         json!({
@@ -232,7 +234,9 @@ async fn the_payload_is_a_setting(database: TestDatabase) {
     let header = Value::from(response.header("set-auth-jwt").unwrap());
     for token in [json!(token(&server, &ada).await), header] {
         let mut found = claims(&token);
-        found.as_object_mut().unwrap().remove("jti").unwrap();
+        for own in ["jti", "sid"] {
+            found.as_object_mut().unwrap().remove(own).unwrap();
+        }
         assert_eq!(
             found,
             json!({
@@ -246,7 +250,7 @@ async fn the_payload_is_a_setting(database: TestDatabase) {
     let nothing = server.beside(json!({ "jwt": { "definePayload": { "user": [] } } })).await;
     let claims = claims(&json!(token(&nothing, &ada).await));
     let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["iat", "exp", "iss", "aud", "sub", "jti"]);
+    assert_eq!(names, ["iat", "exp", "iss", "aud", "sub", "jti", "sid"]);
 }
 
 async fn the_subject_is_a_setting(database: TestDatabase) {
@@ -263,7 +267,7 @@ async fn the_subject_is_a_setting(database: TestDatabase) {
 
 async fn nothing_replaces_a_registered_claim(database: TestDatabase) {
     drop(database);
-    for claim in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"] {
+    for claim in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid"] {
         let settings = json!({ "jwt": { "definePayload": { "static": { claim: "x" } } } });
         let problems = auth_core::testing::load_config(&settings).unwrap_err();
         assert_eq!(problems[0].name, format!("jwt.definePayload.static.{claim}"));

@@ -28,6 +28,7 @@ on_every_database!(
     forgets_a_service_with_all_that_belongs_to_it,
     keys_at_an_address_are_followed,
     other_servers_follow,
+    registered_services_may_ask_about_tokens,
 );
 
 fn name(name: &str) -> ServiceName {
@@ -415,4 +416,23 @@ async fn other_servers_follow(database: TestDatabase) {
         Some("AUTH-0252"),
         "let in by its own name; the proof is for another"
     );
+}
+
+async fn registered_services_may_ask_about_tokens(database: TestDatabase) {
+    let server = Server::with(database, json!({ "revocation": { "feed": "clients" } })).await;
+    let worker = server.service("worker").await;
+    let stranger = server.minter("stranger");
+    let form = |path: &str| {
+        auth_core::testing::TestRequest::new("POST", path)
+            .body("application/x-www-form-urlencoded", "token=unknown")
+    };
+    let requests = || [get("/revocations?after=0"), form("/introspect"), form("/revoke")];
+    for index in 0..3 {
+        let by = |token: &str| requests()[index].clone().header("authorization", format!("Bearer {token}"));
+        assert_eq!(server.call(by(&worker.token(&auth()).unwrap())).await.status, 200);
+        for token in [&*stranger.token(&auth()).unwrap(), &*worker.token(&name("api")).unwrap(), "x.y.z"] {
+            let response = server.call(by(token)).await;
+            assert_eq!((response.status, response.header("x-error-id")), (401, Some("AUTH-0150")), "{token}");
+        }
+    }
 }

@@ -103,7 +103,9 @@ async fn upstream_exact_adds_nothing(database: TestDatabase) {
         let response = server.call(get("/token").by(&ada.by_cookie())).await;
         assert_eq!(response.header("cache-control"), cache);
         let claims = crate::jwt::claims(&response.json()["token"]);
-        assert_eq!(claims.get("jti").and_then(Value::as_str).is_some(), has_id);
+        for claim in ["jti", "sid"] {
+            assert_eq!(claims.get(claim).and_then(Value::as_str).is_some(), has_id, "{claim}");
+        }
         tokens.push(claims);
         let response = server.call(get("/list-sessions").by(&ada.by_cookie())).await;
         assert_eq!(response.header("cache-control"), cache);

@@ -11,6 +11,7 @@ use auth_jose::SigningKey;
 use serde_json::json;
 
 use super::Fault;
+use super::feed::{self, FeedState};
 
 /// What the issuer shows and counts.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub(super) struct Published {
     pub(super) fault: Option<Fault>,
     pub(super) max_age_seconds: Option<u32>,
     pub(super) requests: usize,
+    /// What is withdrawn, in order, and how its list fails.
+    pub(super) feed: FeedState,
     is_closed: bool,
 }
 
@@ -73,17 +76,21 @@ fn locked<T>(published: &Mutex<Published>, change: impl FnOnce(&mut Published) -
 
 fn serve(mut stream: TcpStream, published: &Mutex<Published>) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut known = None;
+    let (mut known, mut target) = (None, None);
     // More than any client of keys sends.
     for line in BufReader::new(stream.try_clone()?.take(16 * 1024)).lines() {
         let line = line?;
         if line.is_empty() {
             break;
         }
+        target = target.or_else(|| line.split(' ').nth(1).map(str::to_owned));
         known = known.or_else(|| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("if-none-match").then(|| value.trim().to_owned())
         });
+    }
+    if let Some(question) = target.as_deref().and_then(feed::question) {
+        return feed::serve(&mut stream, &question, |change| locked(published, change));
     }
     let (fault, head, body) = locked(published, |published| {
         published.requests += 1;
@@ -128,6 +135,10 @@ fn serve(mut stream: TcpStream, published: &Mutex<Published>) -> io::Result<()> 
 }
 
 impl Published {
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     fn head(&self) -> String {
         let directive = |seconds| format!("cache-control: public, max-age={seconds}\r\n");
         self.max_age_seconds.map(directive).unwrap_or_default()

@@ -6,6 +6,7 @@ mod keys;
 mod lifetime;
 mod observe;
 mod outage;
+mod revocations;
 mod rules;
 mod snapshot;
 mod support;

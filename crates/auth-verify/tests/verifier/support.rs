@@ -102,6 +102,11 @@ impl Issuer {
         self.requests.lock().unwrap().len()
     }
 
+    /// An address of it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/list", self.port)
+    }
+
     pub(crate) fn builder(&self) -> VerifierBuilder {
         let url = format!("http://127.0.0.1:{}/jwks", self.port);
         let clock: Arc<ManualClock> = Arc::clone(&self.clock);

@@ -13,10 +13,10 @@ use crate::feature::Feature;
 use crate::features::account::password::{check_known_password, verified_hash};
 use crate::features::session::{self, Source, Writes, cookies};
 use crate::features::user::User;
-use crate::id::Id;
 use crate::input::{Fields, Input};
 use crate::mail::{MailKind, Message};
 use crate::reply::{Reply, Response};
+use crate::revocation::Revoked;
 use crate::store::Db;
 use crate::verification::{Identifier, OneTimeToken, Purpose, Verification};
 use crate::wire::email::EmailAddress;
@@ -73,7 +73,7 @@ async fn delete_user(cx: Sensitive, input: DeleteUser) -> Result<Reply<Answer>> 
         verified_hash(&cx, password).await?;
     }
     if let Some(token) = input.token {
-        delete_by_token(&cx, &cx.user.id, &token).await?;
+        delete_by_token(&cx, &cx.user, &token).await?;
         return Ok(Reply::ok(DELETED));
     }
     if config.send_verification && cx.app.mail.available() {
@@ -85,7 +85,7 @@ async fn delete_user(cx: Sensitive, input: DeleteUser) -> Result<Reply<Answer>> 
     }
     let mut tx = cx.app.store.begin().await?;
     tx.lock_user(&cx.user.id).await?;
-    erase(tx, &cx.user.id).await?;
+    erase(&cx, tx, &cx.user).await?;
     cookies::delete_all(&cx);
     Ok(Reply::ok(DELETED))
 }
@@ -140,7 +140,7 @@ async fn delete_user_callback(cx: Public, input: OpenedLink) -> Result<Reply<Ans
     let Some(found) = session::resolve(&cx, Source::Database, Writes::Usual).await? else {
         return Err(codes::FAILED_TO_GET_USER_INFO.with(Status::NotFound));
     };
-    delete_by_token(&cx, &found.user.id, &input.token).await?;
+    delete_by_token(&cx, &found.user, &input.token).await?;
     cookies::delete_all(&cx);
     Ok(match input.callback_url {
         Some(target) => Reply::ready(Response::redirect(target.to_location())),
@@ -149,13 +149,13 @@ async fn delete_user_callback(cx: Public, input: OpenedLink) -> Result<Reply<Ans
 }
 
 /// Uses the token up only if it is its owner's: somebody else's session does not burn it.
-async fn delete_by_token(call: &Call, owner: &Id<User>, token: &str) -> Result<()> {
+async fn delete_by_token(call: &Call, owner: &User, token: &str) -> Result<()> {
     let refused = || codes::INVALID_TOKEN.with(Status::NotFound);
     let token = OneTimeToken::parse(token).ok_or_else(refused)?;
     let name = Identifier::new(&call.app, Purpose::DeleteAccount, &token);
     let mut tx = call.app.store.begin().await?;
-    tx.lock_user(owner).await?;
-    let found = tx.find_verification(&name, call.now).await?.filter(|row| row.value == owner.as_str());
+    tx.lock_user(&owner.id).await?;
+    let found = tx.find_verification(&name, call.now).await?.filter(|row| row.value == owner.id.as_str());
     let is_ours = match &found {
         Some(row) => tx.consume_verification(row).await?,
         None => false,
@@ -164,16 +164,17 @@ async fn delete_by_token(call: &Call, owner: &Id<User>, token: &str) -> Result<(
         tx.rollback().await?;
         return Err(refused());
     }
-    erase(tx, owner).await
+    erase(call, tx, owner).await
 }
 
 /// Inside a transaction that has locked the user: removes everything of theirs, and ends the transaction.
-async fn erase(mut tx: Db, user: &Id<User>) -> Result<()> {
-    tx.delete_sessions(user).await?;
-    tx.delete_accounts(user).await?;
-    tx.delete_verifications_of(user).await?;
-    tx.delete_user(user).await?;
-    tx.commit().await?;
-    tracing::info!(%user, "account deleted");
+async fn erase(call: &Call, mut tx: Db, user: &User) -> Result<()> {
+    let ended = tx.delete_sessions(&user.id).await?;
+    tx.delete_accounts(&user.id).await?;
+    tx.delete_verifications_of(&user.id).await?;
+    tx.delete_user(&user.id).await?;
+    let ended = ended.and([Revoked::all_tokens_of(&call.app.config, user, call.now)]);
+    call.app.commit_withdrawn(tx, ended, call.now).await?;
+    tracing::info!(user = %user.id, "account deleted");
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::features::session::{Remember, Session, cookies};
 use crate::features::user::{Done, User};
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
+use crate::revocation::{Revoked, Withdrawn};
 use crate::store::types::At;
 
 /// What `/change-password` takes.
@@ -59,11 +60,13 @@ pub(super) async fn change_password(cx: Sensitive, input: ChangePassword) -> Res
         tx.rollback().await?;
         return Err(codes::INVALID_PASSWORD.bad_request());
     }
+    let mut ended = Withdrawn::default();
     if let Some(session) = &mut session {
-        tx.delete_sessions(&cx.user.id).await?;
+        ended = tx.delete_sessions(&cx.user.id).await?;
+        ended = ended.and([Revoked::tokens_of(&cx.app.config, &cx.user, cx.now)]);
         tx.insert_session(session).await?;
     }
-    tx.commit().await?;
+    cx.app.commit_withdrawn(tx, ended, cx.now).await?;
 
     tracing::info!(user = %cx.user.id, "password changed");
     if let Some(session) = &session {

@@ -11,6 +11,7 @@ use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::features::session::Session;
 use crate::features::user::User;
+use crate::revocation;
 
 /// `audience`: what the configuration says of the API that the token is for, if it is for a particular one.
 pub(super) fn of(
@@ -21,14 +22,6 @@ pub(super) fn of(
 ) -> Result<Map<String, Value>> {
     let config = &call.app.config.jwt;
     let user_fields = fields(user)?;
-    let subject = config.subject.as_ref().and_then(|field| match user_fields.get(field)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    let subject =
-        subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| user.id.as_str().to_owned());
-
     let mut claims = match (audience.and_then(|it| it.claims.as_ref()), &config.payload) {
         (Some(template), _) => audience::fill(template, &user_fields, &fields(session)?),
         (None, None) => user_fields,
@@ -52,10 +45,11 @@ pub(super) fn of(
             many => many.into(),
         },
     );
-    claim("sub", subject.into());
+    claim("sub", user.subject(config).into());
     if !call.app.config.upstream_exact {
-        // Ours: names the token for revocation lists and logs.
+        // Ours: name the token and its session where they are withdrawn, and in logs.
         claim("jti", random::alphanumeric(&*call.app.entropy, "jwt-id", 22).into());
+        claim("sid", revocation::sid(session.token()).into());
     }
     Ok(claims)
 }

@@ -108,7 +108,7 @@ impl Keyring {
     }
 
     /// The key of an algorithm that signs now.
-    pub(super) fn signing(&self, algorithm: Algorithm, now: Timestamp) -> Option<Arc<SigningKey>> {
+    pub(crate) fn signing(&self, algorithm: Algorithm, now: Timestamp) -> Option<Arc<SigningKey>> {
         self.at(now).signers.iter().find(|key| key.algorithm() == algorithm).cloned()
     }
 

@@ -202,7 +202,7 @@ impl Keyring {
             draft.write(&mut tx).await?;
             let until = now.plus_seconds(self.spans.keep);
             for kid in draft.revoked() {
-                app.hooks.key_revoked(&mut tx, RevokedKey { kid: kid.clone(), until }).await?;
+                app.hooks.key_revoked(&mut tx, RevokedKey { kid: kid.clone(), at: now, until }).await?;
             }
             tx.commit().await?;
         }

@@ -10,6 +10,7 @@ use crate::features::account::password::{NewPassword, write_password};
 use crate::features::user::Done;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
+use crate::revocation::{Revoked, Withdrawn};
 use crate::store::types::At;
 use crate::verification::{Identifier, OneTimeToken, Purpose};
 
@@ -68,13 +69,15 @@ pub(super) async fn reset_password(cx: Public, input: ResetPassword) -> Result<R
         return Err(refused());
     }
     write_password(&mut tx, &cx.app, &user.id, &hash, At(cx.now)).await?;
+    let mut ended = Withdrawn::default();
     if cx.app.config.email_and_password.revoke_sessions_on_reset {
-        tx.delete_sessions(&user.id).await?;
+        ended = tx.delete_sessions(&user.id).await?;
+        ended = ended.and([Revoked::tokens_of(&cx.app.config, &user, cx.now)]);
     }
     if !cx.app.config.upstream_exact {
         tx.delete_verifications_of(&user.id).await?;
     }
-    tx.commit().await?;
+    cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     tracing::info!(user = %user.id, "password reset");
     Ok(Reply::ok(Done { status: true }))
 }

@@ -12,6 +12,7 @@ use crate::fields::SentFields;
 use crate::hooks::LogoutWish;
 use crate::input::{Fields, Input};
 use crate::reply::Reply;
+use crate::revocation::Revoked;
 use crate::store::types::At;
 use crate::wire::origin::RedirectTarget;
 
@@ -95,20 +96,27 @@ impl Input for RevokeSession {
 
 /// Ends one of the caller's sessions. The answer does not tell whether the token was one.
 async fn revoke_session(cx: Sensitive, input: RevokeSession) -> Result<Reply<Done>> {
-    cx.app.store.db().await?.delete_own_session(&cx.user.id, &input.token).await?;
+    let mut tx = cx.app.store.begin().await?;
+    let ended = tx.delete_own_session(&cx.user.id, &input.token).await?;
+    cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     Ok(Reply::ok(Done { status: true }))
 }
 
 /// Ends all of the caller's sessions, this one too.
 async fn revoke_sessions(cx: Sensitive, _input: ()) -> Result<Reply<Done>> {
-    cx.app.store.db().await?.delete_sessions(&cx.user.id).await?;
+    let mut tx = cx.app.store.begin().await?;
+    let ended = tx.delete_sessions(&cx.user.id).await?;
+    let ended = ended.and([Revoked::tokens_of(&cx.app.config, &cx.user, cx.now)]);
+    cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     Ok(Reply::ok(Done { status: true }))
 }
 
 /// Ends all of the caller's sessions but this one.
 async fn revoke_other_sessions(cx: Sensitive, _input: ()) -> Result<Reply<Done>> {
-    let mut db = cx.app.store.db().await?;
-    db.delete_other_sessions(&cx.user.id, &cx.session.id, cx.now).await?;
+    let since = cx.now.plus_seconds(-cx.app.config.longest_token());
+    let mut tx = cx.app.store.begin().await?;
+    let ended = tx.delete_other_sessions(&cx.user.id, &cx.session.id, cx.now, since).await?;
+    cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     Ok(Reply::ok(Done { status: true }))
 }
 
@@ -200,11 +208,12 @@ struct SignedOut {
 async fn sign_out(cx: Public, input: SignOut) -> Result<Reply<SignedOut>> {
     let mut user = None;
     if let Some(token) = &cx.session_token {
-        let mut db = cx.app.store.db().await?;
+        let mut tx = cx.app.store.begin().await?;
         if cx.app.config.social.may_log_out() {
-            user = db.find_session(token, &cx.app.config.fields).await?.map(|(_, user)| user);
+            user = tx.find_session(token, &cx.app.config.fields).await?.map(|(_, user)| user);
         }
-        db.delete_session(token).await?;
+        let ended = tx.delete_session(token).await?;
+        cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     }
     cookies::delete_all(&cx);
     let url = match (user, cx.app.hooks.provider_logout()) {

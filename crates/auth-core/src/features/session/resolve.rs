@@ -55,7 +55,7 @@ pub(crate) async fn resolve(call: &Call, source: Source, writes: Writes) -> Resu
     };
     if session.expires_at.0 < call.now {
         if may_write {
-            db.delete_session(token).await?;
+            db.delete_expired_session(token).await?;
         }
         cookies::delete_all(call);
         return Ok(None);

@@ -10,6 +10,7 @@ use super::Session;
 use crate::features::user::User;
 use crate::fields::{AdditionalFields, DeclaredFields, FieldValues};
 use crate::id::Id;
+use crate::revocation::Withdrawn;
 use crate::store::fields::{FieldsJson, InsertWithFields, Table, UpdateFields};
 use crate::store::schema::{session, user};
 use crate::store::types::{At, IdIn};
@@ -183,44 +184,77 @@ impl Db {
         Ok(ends.iter().any(|end| end.0 > now))
     }
 
-    /// Ends the session of a token.
-    pub(crate) async fn delete_session(&mut self, token: &str) -> Result<()> {
+    /// Removes the session of a token that has expired: its tokens end by themselves.
+    pub(super) async fn delete_expired_session(&mut self, token: &str) -> Result<()> {
         let row = session::table.filter(session::token.eq(token));
         on!(self, |conn| diesel::delete(row).execute(conn).await?);
         Ok(())
     }
 
-    /// Ends the session of a token if it is the owner's.
-    pub(crate) async fn delete_own_session(&mut self, owner: &Id<User>, token: &str) -> Result<()> {
+    /// Inside a transaction: ends the session of a token.
+    pub(crate) async fn delete_session(&mut self, token: &str) -> Result<Withdrawn> {
+        let row = session::table.filter(session::token.eq(token));
+        let gone = on!(self, |conn| diesel::delete(row).execute(conn).await?);
+        Ok(Withdrawn::sessions((gone > 0).then_some(token)))
+    }
+
+    /// Inside a transaction: ends the session of a token if it is the owner's.
+    pub(super) async fn delete_own_session(&mut self, owner: &Id<User>, token: &str) -> Result<Withdrawn> {
         let row = session::table.filter(session::token.eq(token).and(session::user_id.eq(owner)));
-        on!(self, |conn| diesel::delete(row).execute(conn).await?);
-        Ok(())
+        let gone = on!(self, |conn| diesel::delete(row).execute(conn).await?);
+        Ok(Withdrawn::sessions((gone > 0).then_some(token)))
     }
 
-    /// Ends every session of a user.
-    pub(crate) async fn delete_sessions(&mut self, owner: &Id<User>) -> Result<()> {
-        let rows = session::table.filter(session::user_id.eq(owner));
-        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
-        Ok(())
+    /// Inside a transaction: ends every session of a user.
+    pub(crate) async fn delete_sessions(&mut self, owner: &Id<User>) -> Result<Withdrawn> {
+        let mut ended: Vec<String> = Vec::new();
+        loop {
+            let rows = session::table
+                .filter(session::user_id.eq(owner))
+                .select((session::id, session::token))
+                .limit(DELETED_AT_ONCE as i64);
+            let rows: Vec<(Id<Session>, String)> = on!(self, |conn| rows.load(conn).await?);
+            if rows.is_empty() {
+                return Ok(Withdrawn::sessions(ended.iter().map(String::as_str)));
+            }
+            // By their ids, so that no session ends whose tokens are not withdrawn.
+            self.delete_sessions_of(owner, rows.iter().map(|(id, _)| id)).await?;
+            ended.extend(rows.into_iter().map(|(_, token)| token));
+        }
     }
 
-    /// Ends every session of a user that has not expired, except one. Expired rows stay, as upstream's do.
-    pub(crate) async fn delete_other_sessions(
+    /// Inside a transaction: ends every session of a user that has not expired, except one. Expired rows stay, as
+    /// upstream's do; the tokens of those that expired after `since` are withdrawn all the same.
+    pub(super) async fn delete_other_sessions(
         &mut self,
         owner: &Id<User>,
         keep: &Id<Session>,
         now: Timestamp,
-    ) -> Result<()> {
-        let rows = session::table
-            .filter(session::user_id.eq(owner).and(session::id.ne(keep)))
-            .select((session::id, session::expires_at));
-        let mut rows: Vec<(Id<Session>, At)> = on!(self, |conn| rows.load(conn).await?);
-        rows.retain(|(_, expires_at)| expires_at.0 > now);
+        since: Timestamp,
+    ) -> Result<Withdrawn> {
+        let rows = session::table.filter(session::user_id.eq(owner).and(session::id.ne(keep))).select((
+            session::id,
+            session::token,
+            session::expires_at,
+        ));
+        let mut rows: Vec<(Id<Session>, String, At)> = on!(self, |conn| rows.load(conn).await?);
+        rows.retain(|(_, _, expires_at)| expires_at.0 > since);
+        let ended = Withdrawn::sessions(rows.iter().map(|(_, token, _)| token.as_str()));
+        rows.retain(|(_, _, expires_at)| expires_at.0 > now);
         for part in rows.chunks(DELETED_AT_ONCE) {
-            let ids = IdIn(session::id, part.iter().map(|(id, _)| id.clone()).collect());
-            let rows = session::table.filter(session::user_id.eq(owner).and(ids));
-            on!(self, |conn| diesel::delete(rows).execute(conn).await?);
+            self.delete_sessions_of(owner, part.iter().map(|(id, _, _)| id)).await?;
         }
+        Ok(ended)
+    }
+
+    async fn delete_sessions_of<'i>(
+        &mut self,
+        owner: &Id<User>,
+        ids: impl Iterator<Item = &'i Id<Session>>,
+    ) -> Result<()> {
+        let ids = IdIn(session::id, ids.cloned().collect());
+        let rows = session::table.filter(session::user_id.eq(owner).and(ids));
+        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
         Ok(())
     }
 }

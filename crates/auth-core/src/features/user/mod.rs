@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 
 use crate::access::SignedIn;
+use crate::config::JwtConfig;
 use crate::error::Result;
 use crate::feature::Feature;
 use crate::features::session;
@@ -63,6 +64,18 @@ impl User {
             updated_at: at("updatedAt")?,
             extra: fields.read_view(view),
         })
+    }
+
+    /// What the user's tokens call them: `jwt.subject` of the configuration, else the id.
+    pub(crate) fn subject(&self, config: &JwtConfig) -> String {
+        let view =
+            config.subject.as_ref().and_then(|field| serde_json::to_value(self).ok()?.get(field).cloned());
+        let subject = match view {
+            Some(Value::String(text)) => text,
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        if subject.is_empty() { self.id.as_str().to_owned() } else { subject }
     }
 
     /// The user as clients see it.

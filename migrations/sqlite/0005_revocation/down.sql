@@ -1,0 +1,2 @@
+DROP TABLE "auth_revocation_head";
+DROP TABLE "auth_revocation";
