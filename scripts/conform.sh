@@ -23,7 +23,7 @@ esac
 built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf request-bodies update-user
   password verify-email change-email delete-user misc social-redirect oauth-callback id-token provider-tokens accounts)
 whole=secure,jwt-rs256,jwt-es256,cookie-attrs,cookie-cache,cookie-cache-jwt,cookie-cache-jwks,defer-refresh,checks-off,direct,disabled
-whole+=,no-mailers,require-verification,rate-limit,rate-limit-db,fields,cors,cookie-cache-jwe,linking,linking-off,rotated,serial
+whole+=,no-mailers,require-verification,rate-limit,rate-limit-db,fields,cors,cookie-cache-jwe,linking,linking-off,rotated,serial,dynamic
 
 # A copy, since the runner's packages are installed beside it.
 work=${CARGO_TARGET_DIR:-target}/conform
