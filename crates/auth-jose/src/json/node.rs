@@ -8,7 +8,7 @@ use serde::{Deserializer, forward_to_deserialize_any};
 use serde_json::{Error, Map, Number, Value};
 
 /// A value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Node<'a> {
     Null,
     Bool(bool),
@@ -28,7 +28,7 @@ impl Node<'_> {
 }
 
 /// An object's members in their order; no name is there twice.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Members<'a> {
@@ -107,9 +107,13 @@ impl<'de> Deserializer<'de> for &Node<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        // `RawValue` asks for its text in this way, which only serde_json's own types understand.
+        if name.starts_with("$serde_json::private::") {
+            return Value::from(self.clone()).deserialize_newtype_struct(name, visitor);
+        }
         visitor.visit_newtype_struct(self)
     }
 
