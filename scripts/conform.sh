@@ -3,7 +3,7 @@
 #
 #   CONFORM_DIR=DIR scripts/conform.sh [matrix.mjs arguments]
 #
-# DIR holds matrix.mjs. Without arguments: the scenarios that the server has features for. Every failing step has to be
+# DIR holds matrix.mjs. Without arguments: every profile. Every failing step has to be
 # explained in compat/differences.toml, and what that file explains has to fail.
 # AUTH_SERVER_BIN replaces the binary; CONFORM_PORT (default 4310) is the first of three ports; CONFORM_DATABASE is postgres
 # (the default), sqlite or mysql: the runner looks into it through compat/conform-db, which stands in for its PostgreSQL driver.
@@ -19,11 +19,6 @@ case $database in
   sqlite) ;;
   *) echo "conform.sh: CONFORM_DATABASE has to be postgres, sqlite or mysql, not $database" >&2; exit 2 ;;
 esac
-
-built=(sign-up-email sign-in-email sign-out get-session sessions session-refresh bearer jwt csrf request-bodies update-user
-  password verify-email change-email delete-user misc social-redirect oauth-callback id-token provider-tokens accounts)
-whole=secure,jwt-rs256,jwt-es256,cookie-attrs,cookie-cache,cookie-cache-jwt,cookie-cache-jwks,defer-refresh,checks-off,direct,disabled
-whole+=,no-mailers,require-verification,rate-limit,rate-limit-db,fields,cors,cookie-cache-jwe,linking,linking-off,rotated,serial,dynamic
 
 # A copy, since the runner's packages are installed beside it.
 work=${CARGO_TARGET_DIR:-target}/conform
@@ -68,6 +63,5 @@ matrix() {
 if [ $# -gt 0 ]; then
   matrix "$@"
 else
-  for scenario in "${built[@]}"; do matrix --set open --profiles default --only "$scenario"; done
-  matrix --set open --profiles "$whole"
+  matrix --set open
 fi | node compat/differences.mjs compat/differences.toml

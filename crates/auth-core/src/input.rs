@@ -137,14 +137,14 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// Records that the whole body fits none of the forms it may have.
-    pub fn refuse_body(&mut self) {
-        self.issues.push("[body] Invalid input".to_owned());
+    /// Records a problem of the whole body.
+    pub fn refuse_body(&mut self, text: &str) {
+        self.issues.push(format!("[body] {text}"));
     }
 
-    /// Records that the whole query fits none of the forms it may have.
-    pub fn refuse_query(&mut self) {
-        self.issues.push("[query] Invalid input".to_owned());
+    /// Records a problem of the whole query.
+    pub fn refuse_query(&mut self, text: &str) {
+        self.issues.push(format!("[query] {text}"));
     }
 
     /// The body's members, if it is an object; nothing is recorded.

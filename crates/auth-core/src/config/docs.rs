@@ -41,6 +41,8 @@ pub fn env_example() -> String {
             ("MAIL_FROM", _) => "Example <no-reply@example.com>",
             ("DATABASE_URL", _) => "postgres://auth:PASSWORD@localhost/auth",
             ("JWT_ISSUER" | "JWT_AUDIENCE", _) => "https://auth.example.com",
+            ("GOOGLE_CLIENT_ID", _) => "1234.apps.googleusercontent.com",
+            ("GOOGLE_CLIENT_SECRET", _) => "SECRET",
             (_, Kind::Secret) => "",
             _ => setting.default,
         };

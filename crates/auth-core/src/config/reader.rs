@@ -164,11 +164,12 @@ impl Reader {
     /// A variable of each built-in provider: `GOOGLE_CLIENT_ID`, `GITHUB_CLIENT_ID`, ...
     fn read_provider_env(&mut self, setting: &'static Setting, name: &str, sources: &Sources<'_>) {
         for row in providers::ROWS {
-            let name = name.replace(PROVIDER, &row.id.to_ascii_uppercase().replace('-', "_"));
+            let name = name.replace(PROVIDER, &variable_part(row.id));
             let key = Key { pattern: setting.key, names: vec![row.id.to_owned()] };
             self.read_env(setting, key.clone(), &name, sources);
-            if self.found.contains_key(&key) {
-                self.entries.push(Key { pattern: "socialProviders.<provider>", names: key.names });
+            let entry = Key { pattern: "socialProviders.<provider>", names: key.names.clone() };
+            if self.found.contains_key(&key) && !self.entries.contains(&entry) {
+                self.entries.push(entry);
             }
         }
     }
@@ -217,7 +218,11 @@ impl Reader {
     /// The name to show for a setting that was not given: its variable, else its key.
     fn display_name(&self, key: &Key) -> String {
         let setting = self.settings.iter().find(|setting| setting.key == key.pattern);
-        setting.and_then(|setting| setting.env).map_or_else(|| key.to_string(), str::to_owned)
+        let variable = |name: &str| match key.names.first() {
+            Some(provider) => name.replace(PROVIDER, &variable_part(provider)),
+            None => name.to_owned(),
+        };
+        setting.and_then(|setting| setting.env).map_or_else(|| key.to_string(), variable)
     }
 
     pub(crate) fn is_set(&self, key: impl Into<Key>) -> bool {
@@ -355,6 +360,11 @@ impl Reader {
         );
         self.problems
     }
+}
+
+/// A provider's name in the names of its variables.
+fn variable_part(provider: &str) -> String {
+    provider.to_ascii_uppercase().replace('-', "_")
 }
 
 /// A hundred years: longer spans are cut, so that adding them to a date cannot overflow.

@@ -1,6 +1,6 @@
 //! Issuer, audience, subject and times.
 
-use auth_jose::{Timestamp, Verified, VerifyError, verify};
+use auth_jose::{Policy, Timestamp, Verified, VerifyError, verify};
 use serde_json::{Value, json};
 
 use crate::forge::{AUDIENCE, Forge, HEADER, ISSUER, NOW, check_with, claims, policy};
@@ -102,6 +102,38 @@ fn counts_time_with_five_seconds_of_leeway() {
     let strict = policy().with_leeway_seconds(0).unwrap();
     let expiring = forge.with_claim("exp", json!(NOW));
     assert_eq!(check_with(&strict, &forge.keys(), &expiring), Err(VerifyError::Expired));
+}
+
+#[test]
+fn a_list_of_issuers_or_audiences_accepts_each_of_them_and_no_other() {
+    let forge = Forge::new();
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let issuers = policy().with_issuers(&list(&["https://one.example.test", "two.example.test"])).unwrap();
+    let audiences = policy().with_audiences(&list(&["web", "ios"])).unwrap();
+    let anybody = policy().with_any_issuer();
+    let check =
+        |policy: &Policy, claim, value| check_with(policy, &forge.keys(), &forge.with_claim(claim, value));
+    for issuer in ["https://one.example.test", "two.example.test"] {
+        assert_eq!(check(&issuers, "iss", json!(issuer)), Ok(()));
+    }
+    for issuer in [ISSUER, "", "one.example.test", "https://two.example.test"] {
+        assert_eq!(check(&issuers, "iss", json!(issuer)), Err(VerifyError::IssuerMismatch), "{issuer}");
+    }
+    for audience in [json!("web"), json!("ios"), json!(["other", "ios"])] {
+        assert_eq!(check(&audiences, "aud", audience), Ok(()));
+    }
+    for audience in [json!(AUDIENCE), json!("android"), json!([]), json!("")] {
+        assert_eq!(check(&audiences, "aud", audience), Err(VerifyError::AudienceMismatch));
+    }
+    // Whoever judges the issuer needs one.
+    assert_eq!(check(&anybody, "iss", json!("https://tenant.example.test")), Ok(()));
+    let unnamed = check_with(&anybody, &forge.keys(), &forge.without_claim("iss"));
+    assert_eq!(unnamed, Err(VerifyError::ClaimMissing { claim: "iss" }));
+    for empty in [&[][..], &[""], &["web", ""]] {
+        assert!(
+            policy().with_issuers(&list(empty)).is_err() && policy().with_audiences(&list(empty)).is_err()
+        );
+    }
 }
 
 #[test]

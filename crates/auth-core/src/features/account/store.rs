@@ -129,6 +129,13 @@ impl Db {
         Ok(())
     }
 
+    /// Removes every account of a user but the one with the password.
+    pub(crate) async fn delete_provider_accounts(&mut self, owner: &Id<User>) -> Result<()> {
+        let rows = account::table.filter(account::user_id.eq(owner).and(account::provider_id.ne(CREDENTIAL)));
+        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
+        Ok(())
+    }
+
     /// Removes every account of a user.
     pub(crate) async fn delete_accounts(&mut self, owner: &Id<User>) -> Result<()> {
         let rows = account::table.filter(account::user_id.eq(owner));

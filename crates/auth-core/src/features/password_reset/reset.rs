@@ -76,6 +76,10 @@ pub(super) async fn reset_password(cx: Public, input: ResetPassword) -> Result<R
     }
     if !cx.app.config.upstream_exact {
         tx.delete_verifications_of(&user.id).await?;
+        if !user.email_verified {
+            // Whoever opened the mail owns the address; accounts from before may be those of somebody who does not.
+            tx.delete_provider_accounts(&user.id).await?;
+        }
     }
     cx.app.commit_withdrawn(tx, ended, cx.now).await?;
     tracing::info!(user = %user.id, "password reset");

@@ -30,14 +30,29 @@ pub(super) enum Selection {
 }
 
 impl Selection {
-    /// Exactly one selector, and at most a `userId`, which is the session's anyway.
-    fn of_body(members: &Map<String, Value>) -> Option<Self> {
-        let only = |name: &str| members.keys().all(|key| key == name || key == "userId");
-        let good_user = members.get("userId").is_none_or(Value::is_string);
-        match (members.get("accountId"), members.get("useAccountCookie")) {
-            (Some(Value::String(id)), None) if good_user && only("accountId") => Some(Self::Id(id.clone())),
-            (None, Some(Value::Bool(true))) if good_user && only("useAccountCookie") => Some(Self::Cookie),
-            _ => None,
+    /// Exactly one selector, and at most a `userId`, which is the session's anyway. The error: what upstream's union of
+    /// two strict objects says.
+    fn read(
+        id: Option<String>,
+        is_cookie: bool,
+        has_good_user: bool,
+        names: &[&str],
+    ) -> std::result::Result<Self, String> {
+        let unknown = |own: &str| -> Vec<&str> {
+            names.iter().copied().filter(|name| *name != own && *name != "userId").collect()
+        };
+        let by_id = id.filter(|_| has_good_user).map(|id| (Self::Id(id), unknown("accountId")));
+        let by_cookie = (is_cookie && has_good_user).then(|| (Self::Cookie, unknown("useAccountCookie")));
+        match (by_id, by_cookie) {
+            (Some((selection, unknown)), None) | (None, Some((selection, unknown))) => {
+                let quoted: Vec<String> = unknown.iter().map(|name| format!("{name:?}")).collect();
+                match quoted.as_slice() {
+                    [] => Ok(selection),
+                    [one] => Err(format!("Unrecognized key: {one}")),
+                    several => Err(format!("Unrecognized keys: {}", several.join(", "))),
+                }
+            }
+            _ => Err("Invalid input".to_owned()),
         }
     }
 }
@@ -47,11 +62,21 @@ pub(super) struct BodySelection(Selection);
 
 impl Input for BodySelection {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let selection = fields.any_object().and_then(Selection::of_body);
-        if selection.is_none() {
-            fields.refuse_body();
+        let Some(members) = fields.any_object() else {
+            fields.refuse_body("Invalid input");
+            return None;
+        };
+        let id = members.get("accountId").and_then(Value::as_str).map(str::to_owned);
+        let is_cookie = members.get("useAccountCookie") == Some(&Value::Bool(true));
+        let has_good_user = members.get("userId").is_none_or(Value::is_string);
+        let names: Vec<&str> = members.keys().map(String::as_str).collect();
+        match Selection::read(id, is_cookie, has_good_user, &names) {
+            Ok(selection) => Some(Self(selection)),
+            Err(problem) => {
+                fields.refuse_body(&problem);
+                None
+            }
         }
-        selection.map(Self)
     }
 
     fn sample() -> Value {
@@ -64,13 +89,19 @@ pub(super) struct QuerySelection(Selection);
 
 impl Input for QuerySelection {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let are_known = fields.query_names().all(|name| matches!(name, "accountId" | "userId"));
-        let once = fields.query_names().filter(|name| *name == "userId").count() <= 1;
-        let id = fields.query_lenient("accountId").filter(|_| are_known && once);
-        if id.is_none() {
-            fields.refuse_query();
+        let names: Vec<String> = fields.query_names().map(str::to_owned).collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let has_good_user = names.iter().filter(|name| **name == "userId").count() <= 1;
+        let id = fields.query_lenient("accountId");
+        names.sort_unstable();
+        names.dedup();
+        match Selection::read(id, false, has_good_user, &names) {
+            Ok(selection) => Some(Self(selection)),
+            Err(problem) => {
+                fields.refuse_query(&problem);
+                None
+            }
         }
-        id.map(|id| Self(Selection::Id(id)))
     }
 
     fn sample() -> Value {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::generic;
 use super::id_token::claims;
-use super::outbound::NamedBy;
+use super::outbound::{NamedBy, OutboundError};
 use super::provider::{Answer, CodeAsk, Method, NamedUser, Profile, Request, Tokens};
 use super::registry::{Live, OwnRules};
 use crate::app::App;
@@ -22,21 +22,31 @@ pub(super) enum Checked<'a> {
 /// The tokens for a code. Nothing: the provider does not give any.
 pub(super) async fn code(app: &App, live: &Live, ask: &CodeAsk<'_>, now: Timestamp) -> Option<Tokens> {
     let request = live.provider.token_request(ask);
-    tokens(app, live, request, now).await
+    // An answer that is no JSON holds no tokens, and so no profile: upstream says the latter.
+    tokens(app, live, request, now, Some(Value::Object(serde_json::Map::new()))).await
 }
 
 /// New tokens for a refresh token. Nothing: the provider does not give any.
 pub(super) async fn refresh(app: &App, live: &Live, refresh_token: &str, now: Timestamp) -> Option<Tokens> {
     let request = live.provider.refresh_request(refresh_token)?;
-    tokens(app, live, request, now).await
+    tokens(app, live, request, now, None).await
 }
 
-async fn tokens(app: &App, live: &Live, request: Request, now: Timestamp) -> Option<Tokens> {
+async fn tokens(
+    app: &App,
+    live: &Live,
+    request: Request,
+    now: Timestamp,
+    instead_of_other_text: Option<Value>,
+) -> Option<Tokens> {
     let answer = match app.social.outbound.json(request, live.named_by).await {
         Ok(answer) => answer,
         Err(error) => {
             tracing::warn!(provider = live.id(), %error, "the provider gave no tokens");
-            return None;
+            if !matches!(error, OutboundError::NotJson) {
+                return None;
+            }
+            instead_of_other_text?
         }
     };
     let mut tokens = live.provider.read_tokens(&answer, now)?;
@@ -57,14 +67,12 @@ pub(super) async fn profile(
     checked: Checked<'_>,
     named: Option<&NamedUser>,
 ) -> Option<Profile> {
-    if let (Checked::With(nonce), Some(verifier), Some(token)) = (checked, &live.id_tokens, &tokens.id_token)
-    {
-        // Upstream believes the id tokens of its built-in providers here, because they came from the provider itself.
-        let is_checked = live.own.is_some() || !app.config.upstream_exact;
-        let outbound = &app.social.outbound;
-        if is_checked && verifier.verify(&live.provider, outbound, token.expose(), nonce).await.is_err() {
-            return None;
-        }
+    // Upstream believes the id tokens of its built-in providers here, because they came from the provider itself.
+    let is_checked = live.signs_id_tokens && (live.own.is_some() || !app.config.upstream_exact);
+    if let (Checked::With(nonce), Some(token), true) = (checked, &tokens.id_token, is_checked) {
+        // No verifier, no profile: a setting that is wrong must not switch the check off.
+        let verifier = live.id_tokens.as_ref()?;
+        verifier.verify(&live.provider, &app.social.outbound, token.expose(), nonce).await.ok()?;
     }
     match &live.own {
         Some(own) => own_profile(app, live, own, tokens).await,

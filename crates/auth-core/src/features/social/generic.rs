@@ -144,7 +144,14 @@ fn live(settings: &GenericProvider, parts: &Parts, document: Document) -> Option
         settings: settings.clone(),
     };
     let provider = provider(settings, authorize, token);
-    Some(Live { provider, issuers: issuer.into_iter().collect(), id_tokens, own: Some(own), named_by })
+    Some(Live {
+        provider,
+        issuers: issuer.into_iter().collect(),
+        signs_id_tokens: id_tokens.is_some(),
+        id_tokens,
+        own: Some(own),
+        named_by,
+    })
 }
 
 /// An address of a document counts as the operator's where it is the document's own site.

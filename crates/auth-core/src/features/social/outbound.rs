@@ -88,7 +88,7 @@ impl Outbound {
                 .no_deflate()
                 // A kept connection would live on the worker that made it, and be used by another.
                 .pool_max_idle_per_host(0)
-                .user_agent("better-auth")
+                .user_agent(concat!("auth-server/", env!("CARGO_PKG_VERSION")))
         };
         Ok(Self {
             anywhere: client().build()?,

@@ -60,27 +60,10 @@ pub(super) async fn sign_in(
     call: &Call,
     arrival: &Arrival<'_>,
 ) -> Result<std::result::Result<Arrived, ErrorCode>> {
-    let fields = &call.app.config.fields.user;
-    let mut db = call.app.store.db().await?;
-    let owner = db.find_account_owner(arrival.live.id(), arrival.subject, fields).await?;
-    let known = match owner {
-        Some((account, Some(user))) => returning(call, arrival, account, user, db).await?,
-        Some((_, None)) => Err(codes::UNABLE_TO_LINK_ACCOUNT),
-        None => {
-            let found = db.find_user_by_email(arrival.email, fields).await?;
-            // MySQL tables of others compare without regard to case and accents: another address is another person.
-            match found.filter(|user| user.email == arrival.email.as_str()) {
-                Some(user) => {
-                    drop(db);
-                    joined(call, arrival, user).await?
-                }
-                None if arrival.may_sign_up => {
-                    drop(db);
-                    new_user(call, arrival).await?
-                }
-                None => Err(codes::SIGNUP_DISABLED),
-            }
-        }
+    let known = match find_or_make(call, arrival).await? {
+        // Somebody took the address between our look and our insert: perhaps this very person, in another tab.
+        Err(code) if code == codes::UNABLE_TO_CREATE_USER => find_or_make(call, arrival).await?,
+        known => known,
     };
     let Known { user, account, is_new } = match known {
         Ok(known) => known,
@@ -108,15 +91,42 @@ pub(super) async fn sign_in(
     Ok(Ok(Arrived { session, user, is_new }))
 }
 
+/// The user of the account, else of the address, else a new one.
+async fn find_or_make(call: &Call, arrival: &Arrival<'_>) -> Result<std::result::Result<Known, ErrorCode>> {
+    let fields = &call.app.config.fields.user;
+    let mut db = call.app.store.db().await?;
+    let owner = db.find_account_owner(arrival.live.id(), arrival.subject, fields).await?;
+    match owner {
+        Some((account, Some(user))) => {
+            drop(db);
+            returning(call, arrival, account, user).await
+        }
+        Some((_, None)) => Ok(Err(codes::UNABLE_TO_LINK_ACCOUNT)),
+        None => {
+            let found = db.find_user_by_email(arrival.email, fields).await?;
+            // MySQL tables of others compare without regard to case and accents: another address is another person.
+            match found.filter(|user| user.email == arrival.email.as_str()) {
+                Some(user) => {
+                    drop(db);
+                    joined(call, arrival, user).await
+                }
+                None if arrival.may_sign_up => {
+                    drop(db);
+                    new_user(call, arrival).await
+                }
+                None => Ok(Err(codes::SIGNUP_DISABLED)),
+            }
+        }
+    }
+}
+
 /// The account is known: its user signs in.
 async fn returning(
     call: &Call,
     arrival: &Arrival<'_>,
     mut account: ProviderAccount,
     mut user: User,
-    db: Db,
 ) -> Result<std::result::Result<Known, ErrorCode>> {
-    drop(db);
     let now = At(call.now);
     let mut tx = call.app.store.begin().await?;
     tx.lock_user(&user.id).await?;

@@ -24,6 +24,8 @@ pub(super) struct Live {
     pub(super) issuers: Vec<String>,
     /// Verifies id tokens; without it they are not accepted from clients.
     pub(super) id_tokens: Option<IdTokens>,
+    /// Its id tokens can be verified, and so have to be.
+    pub(super) signs_id_tokens: bool,
     /// What only providers of the operator's own have.
     pub(super) own: Option<OwnRules>,
     /// Who named the addresses that the server calls.
@@ -82,7 +84,8 @@ impl Live {
     fn built_in(provider: Provider, parts: &super::Parts) -> Self {
         let id_tokens = IdTokens::built_in(&provider, parts);
         let issuers = provider.issuers.clone();
-        Self { provider, issuers, id_tokens, own: None, named_by: NamedBy::Operator }
+        let signs_id_tokens = provider.id_token_rules().is_some();
+        Self { provider, issuers, id_tokens, signs_id_tokens, own: None, named_by: NamedBy::Operator }
     }
 
     /// Whether it has refresh tokens.

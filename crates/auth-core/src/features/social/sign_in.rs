@@ -10,7 +10,7 @@ use super::person::{self, Arrival};
 use super::provider::{NamedUser, Tokens};
 use super::registry::Live;
 use super::start::{Ask, Destination, SentIdToken, Start};
-use super::state::Wish;
+use super::state::{Target, Wish};
 use crate::access::Public;
 use crate::error::{self, Error, ErrorCode, Result, Status};
 use crate::features::user::User;
@@ -159,8 +159,8 @@ pub(super) async fn sign_in_provider(cx: Public, input: SignInProvider) -> Resul
     let live = live.ok_or_else(|| codes::PROVIDER_NOT_FOUND.with(Status::NotFound))?;
     let wish = Wish {
         callback_url: input.callback_url,
-        new_user_url: input.new_user_url,
-        error_url: input.error_url,
+        new_user_url: input.new_user_url.map(Target::To),
+        error_url: input.error_url.map(Target::To),
         ..Wish::default()
     };
     let url = Ask::default().begin(&cx, &live, wish).await?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::provider::AuthorizeAsk;
 use super::registry::Live;
-use super::state::{self, LinkTo, Wish};
+use super::state::{self, LinkTo, Target, Wish};
 use crate::call::Call;
 use crate::error::Result;
 use crate::input::Object;
@@ -29,8 +29,8 @@ const RESERVED: [&str; 8] = [
 pub(super) struct Start {
     pub(super) provider: String,
     pub(super) callback_url: Option<RedirectTarget>,
-    pub(super) new_user_url: Option<RedirectTarget>,
-    pub(super) error_url: Option<RedirectTarget>,
+    pub(super) new_user_url: Option<Target>,
+    pub(super) error_url: Option<Target>,
     pub(super) stays: bool,
     pub(super) id_token: Option<SentIdToken>,
     pub(super) scopes: Vec<String>,
@@ -60,11 +60,11 @@ impl Start {
     /// Reads the members of `/sign-in/social`, in upstream's order.
     pub(super) fn of_sign_in(body: &mut Object<'_, '_>) -> Option<Self> {
         let callback = body.optional_redirect("callbackURL");
-        let new_user = body.optional_redirect("newUserCallbackURL");
-        let error = body.optional_redirect("errorCallbackURL");
+        let new_user = target(body, "newUserCallbackURL");
+        let error = target(body, "errorCallbackURL");
         let provider = body.string_of_union("provider");
         let stays = body.optional_bool("disableRedirect");
-        let id_token = SentIdToken::read(body);
+        let id_token = SentIdToken::of_sign_in(body);
         let scopes = body.optional_texts("scopes");
         let sign_up = body.optional_bool("requestSignUp");
         let rest = Rest::read(body);
@@ -85,10 +85,10 @@ impl Start {
     pub(super) fn of_link(body: &mut Object<'_, '_>) -> Option<Self> {
         let callback = body.optional_redirect("callbackURL");
         let provider = body.string_of_union("provider");
-        let id_token = SentIdToken::read(body);
+        let id_token = SentIdToken::of_link(body);
         let sign_up = body.optional_bool("requestSignUp");
         let scopes = body.optional_texts("scopes");
-        let error = body.optional_redirect("errorCallbackURL");
+        let error = target(body, "errorCallbackURL");
         let stays = body.optional_bool("disableRedirect");
         let rest = Rest::read(body);
         Some(Self {
@@ -202,19 +202,43 @@ impl Rest {
 }
 
 impl SentIdToken {
-    fn read(body: &mut Object<'_, '_>) -> Option<Option<Self>> {
+    fn of_link(body: &mut Object<'_, '_>) -> Option<Option<Self>> {
         let Some(mut sent) = body.optional_object("idToken")? else { return Some(None) };
+        Self::tokens(&mut sent).map(Some)
+    }
+
+    fn of_sign_in(body: &mut Object<'_, '_>) -> Option<Option<Self>> {
+        let Some(mut sent) = body.optional_object("idToken")? else { return Some(None) };
+        let tokens = Self::tokens(&mut sent);
+        let expires_at = sent.optional_number("expiresAt");
+        let user = sent.optional_record("user");
+        if let Some(mut user) = sent.optional_object("user")? {
+            if let Some(mut name) = user.optional_object("name")? {
+                name.optional_string("firstName");
+                name.optional_string("lastName");
+            }
+            user.optional_string("email");
+        }
+        expires_at?;
+        Some(Some(Self { user: user?.cloned().map(Value::Object), ..tokens? }))
+    }
+
+    fn tokens(sent: &mut Object<'_, '_>) -> Option<Self> {
         let (token, nonce) = (sent.string("token"), sent.optional_string("nonce"));
         let (access, refresh) = (sent.optional_string("accessToken"), sent.optional_string("refreshToken"));
-        sent.optional_number("expiresAt");
-        let user = sent.optional_record("user");
         let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        Some(Some(Self {
+        Some(Self {
             token: token?.to_owned(),
             nonce: owned(nonce?),
             access_token: owned(access?),
             refresh_token: owned(refresh?),
-            user: user?.cloned().map(Value::Object),
-        }))
+            user: None,
+        })
     }
+}
+
+/// A target that may be sent as nothing, which upstream remembers too.
+fn target(body: &mut Object<'_, '_>, name: &str) -> Option<Option<Target>> {
+    let (sent, target) = (body.optional_string(name)?, body.optional_redirect(name)?);
+    Some(target.map(Target::To).or(sent.map(|_| Target::Empty)))
 }

@@ -47,13 +47,31 @@ pub(super) struct Wish {
     /// Where the browser goes in the end.
     pub(super) callback_url: Option<RedirectTarget>,
     /// Where it goes when something fails.
-    pub(super) error_url: Option<RedirectTarget>,
+    pub(super) error_url: Option<Target>,
     /// Where it goes with a new user.
-    pub(super) new_user_url: Option<RedirectTarget>,
+    pub(super) new_user_url: Option<Target>,
     /// The user that gets one more account, and their address.
     pub(super) link: Option<LinkTo>,
     /// The sign-in may make a new user where that has to be asked for.
     pub(super) request_sign_up: Option<bool>,
+}
+
+/// A target that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// As nothing: remembered as upstream remembers it, and of no effect.
+    Empty,
+    /// As a trusted one.
+    To(RedirectTarget),
+}
+
+impl Target {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Empty => "",
+            Self::To(target) => target.as_str(),
+        }
+    }
 }
 
 /// The user that gets one more account.

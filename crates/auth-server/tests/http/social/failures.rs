@@ -26,25 +26,30 @@ async fn assert_nothing_written(server: &Server) {
     }
 }
 
-fn broken() -> Vec<Instead> {
+/// Answers that are none.
+fn failing() -> Vec<Instead> {
     let moved = Instead { head: "location: /elsewhere\r\n".to_owned(), ..Instead::status(302) };
     let slow = Instead { delay: Duration::from_secs(3), ..Instead::body(JSON, "{}") };
+    let huge = Instead::body(JSON, vec![b' '; 1024 * 1024]);
+    vec![Instead::status(500), moved, slow, huge]
+}
+
+/// Answers that are not what they say, or nothing.
+fn lying() -> Vec<Instead> {
     vec![
-        Instead::status(500),
         Instead::status(204),
-        moved,
-        slow,
         Instead::body("text/html", r#"{"access_token":"at","id_token":"x"}"#),
         Instead::body(JSON, "<html>Welcome to the captive portal</html>"),
         Instead::body(JSON, ""),
-        Instead::body(JSON, vec![b' '; 1024 * 1024]),
     ]
 }
 
 async fn a_broken_token_endpoint_signs_nobody_in(database: TestDatabase) {
     let idp = Idp::start();
     let server = Server::with(database, idp.settings()).await;
-    for instead in broken() {
+    let failing = failing().into_iter().map(|instead| (instead, "invalid_code"));
+    let lying = lying().into_iter().map(|instead| (instead, "unable_to_get_user_info"));
+    for (instead, code) in failing.chain(lying) {
         idp.recover();
         let mut jar = Jar::default();
         let url = begin(&server, &mut jar, "oidc").await;
@@ -52,7 +57,7 @@ async fn a_broken_token_endpoint_signs_nobody_in(database: TestDatabase) {
         idp.log();
         let back = idp.agree(&url, &person("Ada", true));
         let response = jar.send(&server, TestRequest::exactly("GET", &back)).await;
-        assert_redirected(&response, "/oops?error=invalid_code");
+        assert_redirected(&response, &format!("/oops?error={code}"));
         assert_eq!(idp.log(), ["POST main/token"]);
     }
     assert_nothing_written(&server).await;
@@ -63,7 +68,7 @@ async fn a_broken_profile_signs_nobody_in(database: TestDatabase) {
     let server = Server::with(database, idp.settings()).await;
     let shapes = ["[]", "null", "1", "\"x\"", "{}"];
     let wrong = shapes.into_iter().map(|body| Instead::body(JSON, body));
-    for instead in broken().into_iter().chain(wrong) {
+    for instead in failing().into_iter().chain(lying()).chain(wrong) {
         idp.recover();
         idp.answer("plain/userinfo", instead);
         let response = sign_in(&server, &idp, &mut Jar::default(), "plain", &person("Ada", true)).await;

@@ -4,7 +4,7 @@ use auth_core::testing::{PASSWORD, TestDatabase, TestRequest, get, post};
 use serde_json::json;
 
 use super::idp::{Idp, Jar, accounts, begin, person, sign_in, with};
-use crate::support::{Server, assert_redirected, assert_refused, member};
+use crate::support::{Server, assert_redirected, assert_refused, member, open};
 
 on_every_database!(
     a_stranger_becomes_a_user_and_is_known_again,
@@ -17,6 +17,12 @@ on_every_database!(
     an_id_token_signs_in_without_a_redirect,
     signing_out_leads_to_the_provider,
     what_the_authorization_request_says,
+    a_sign_in_may_begin_at_a_provider_that_may,
+    a_provider_for_proven_addresses_sends_a_mail_and_makes_no_session,
+    a_declared_field_that_is_required_is_asked_for,
+    a_profile_is_read_where_the_settings_say,
+    a_profile_overwrites_the_user_where_configured,
+    another_browser_may_end_a_sign_in_where_configured,
 );
 
 async fn a_stranger_becomes_a_user_and_is_known_again(database: TestDatabase) {
@@ -223,4 +229,95 @@ async fn what_the_authorization_request_says(database: TestDatabase) {
     assert_eq!(member(&url, "state").len(), 32);
     assert_eq!(member(&url, "code_challenge").len(), 43);
     assert_eq!(response.header("location"), Some(url.as_str()));
+}
+
+async fn a_sign_in_may_begin_at_a_provider_that_may(database: TestDatabase) {
+    let idp = Idp::start();
+    let mut settings = idp.settings();
+    settings["providers"]["generic"][0]["allowIdpInitiated"] = json!(true);
+    let server = Server::with(database, settings).await;
+    let mut jar = Jar::default();
+    let response = jar.send(&server, get("/callback/oidc?code=from-nowhere")).await;
+    let url = response.header("location").unwrap().to_owned();
+    assert!(response.status == 302 && url.starts_with(&idp.issuer("main")), "{url}");
+    let back = idp.agree(&url, &person("Ada", true));
+    assert_redirected(&jar.send(&server, TestRequest::exactly("GET", &back)).await, "http://localhost:3000");
+    let other = server.call(get("/callback/other?code=from-nowhere")).await;
+    assert_redirected(&other, "http://localhost:3000/api/auth/error?error=state_not_found");
+}
+
+async fn a_provider_for_proven_addresses_sends_a_mail_and_makes_no_session(database: TestDatabase) {
+    let idp = Idp::start();
+    let mut settings = idp.settings();
+    settings["providers"]["generic"][0]["requireEmailVerification"] = json!(true);
+    let server = Server::with(database, settings).await;
+    let mut jar = Jar::default();
+    let response = sign_in(&server, &idp, &mut jar, "oidc", &person("Ada", false)).await;
+    assert_redirected(&response, "/oops?error=email_not_verified");
+    assert_eq!((server.database.count("user").await, server.database.count("session").await), (1, 0));
+    let mail = server.one_mail();
+    assert_eq!(mail.to.as_str(), "ada@example.test");
+    assert_eq!(server.call(open(&mail)).await.status, 302);
+    assert_redirected(&sign_in(&server, &idp, &mut jar, "oidc", &person("Ada", false)).await, "/in");
+}
+
+async fn a_declared_field_that_is_required_is_asked_for(database: TestDatabase) {
+    let idp = Idp::start();
+    let fields =
+        json!({ "user": { "additionalFields": { "plan": { "type": "string", "required": true } } } });
+    let server = Server::with(database, with(idp.settings(), &fields)).await;
+    let response = sign_in(&server, &idp, &mut Jar::default(), "oidc", &person("Ada", true)).await;
+    assert_redirected(&response, "/oops?error=MISSING_FIELD&error_description=plan+is+required");
+    assert_eq!(server.database.count("user").await, 0);
+}
+
+async fn a_profile_is_read_where_the_settings_say(database: TestDatabase) {
+    let idp = Idp::start();
+    let mut settings = idp.settings();
+    settings["providers"]["generic"][2]["mapProfileToUser"] =
+        json!({ "name": "/data/display", "email": "/data/mail", "emailVerified": "/data/ok" });
+    let server = Server::with(database, settings).await;
+    let mut claims = person("Ada", false);
+    claims["data"] = json!({ "display": "Countess", "mail": "Lovelace@Example.test", "ok": true });
+    let mut jar = Jar::default();
+    assert_redirected(&sign_in(&server, &idp, &mut jar, "plain", &claims).await, "/welcome");
+    let user = server.session(&jar.header()).await.json()["user"].clone();
+    assert_eq!((&user["name"], &user["email"]), (&json!("Countess"), &json!("lovelace@example.test")));
+    assert_eq!(user["emailVerified"], true);
+}
+
+async fn a_profile_overwrites_the_user_where_configured(database: TestDatabase) {
+    let idp = Idp::start();
+    let mut settings = idp.settings();
+    settings["providers"]["generic"][0]["overrideUserInfo"] = json!(true);
+    let server = Server::with(database, settings).await;
+    server.sign_up("Eve").await;
+    let mut jar = Jar::default();
+    sign_in(&server, &idp, &mut jar, "oidc", &person("Ada", true)).await;
+    for (address, verified, expected, proven) in [
+        ("countess@example.test", false, "countess@example.test", false),
+        ("countess@example.test", true, "countess@example.test", true),
+        // Somebody else's address is not taken.
+        ("eve@example.test", true, "countess@example.test", true),
+    ] {
+        let mut claims = person("Ada", verified);
+        claims["email"] = json!(address);
+        claims["name"] = json!("Countess");
+        assert_redirected(&sign_in(&server, &idp, &mut jar, "oidc", &claims).await, "/in");
+        let user = server.session(&jar.header()).await.json()["user"].clone();
+        assert_eq!((&user["name"], &user["email"]), (&json!("Countess"), &json!(expected)));
+        assert_eq!(user["emailVerified"], proven, "{address}");
+    }
+    assert_eq!(server.database.count("user").await, 2);
+}
+
+async fn another_browser_may_end_a_sign_in_where_configured(database: TestDatabase) {
+    let idp = Idp::start();
+    let settings = with(idp.settings(), &json!({ "account": { "skipStateCookieCheck": true } }));
+    let server = Server::with(database, settings).await;
+    let back = idp.agree(&begin(&server, &mut Jar::default(), "oidc").await, &person("Ada", true));
+    let mut other = Jar::default();
+    assert_redirected(&other.send(&server, TestRequest::exactly("GET", &back)).await, "/welcome");
+    let again = other.send(&server, TestRequest::exactly("GET", &back)).await;
+    assert_redirected(&again, "http://localhost:3000/api/auth/error?error=state_mismatch");
 }

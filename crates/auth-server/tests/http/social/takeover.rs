@@ -5,11 +5,12 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::idp::{Idp, Jar, accounts, begin, person, sign_in, with};
-use crate::support::{Server, assert_redirected, assert_refused};
+use crate::support::{Server, assert_redirected, assert_refused, token};
 
 on_every_database!(
     who_registered_first_does_not_get_the_real_owners_account,
     who_registered_first_is_out_when_the_real_owner_comes,
+    a_reset_by_mail_ends_the_accounts_of_who_registered_first,
     an_address_that_the_provider_has_not_verified_opens_nothing,
     a_text_that_is_not_true_verifies_nothing,
     an_account_of_one_user_is_not_linked_to_another,
@@ -17,9 +18,11 @@ on_every_database!(
     a_link_is_for_its_own_address,
     a_state_of_another_browser_signs_nobody_in,
     of_ten_callbacks_with_one_state_one_signs_in,
+    ten_browsers_of_one_new_person_make_one_user,
     the_answer_of_one_provider_is_not_taken_for_anothers,
     the_answer_of_another_issuer_is_refused,
     an_id_token_for_something_else_is_refused,
+    an_id_token_of_a_built_in_provider_is_verified_too,
     additional_data_does_not_choose_the_user,
     linking_that_is_off_links_nothing,
 );
@@ -59,6 +62,23 @@ async fn who_registered_first_is_out_when_the_real_owner_comes(database: TestDat
     let body = json!({ "email": thief.email, "password": PASSWORD });
     assert_eq!(server.call(post("/sign-in/email", body)).await.status, 401);
     assert_eq!(server.database.count("session").await, 1);
+}
+
+async fn a_reset_by_mail_ends_the_accounts_of_who_registered_first(database: TestDatabase) {
+    let idp = Idp::start();
+    let server = Server::with(database, idp.settings()).await;
+    // Eve's provider does not verify addresses, and Eve has typed in Ada's.
+    let mut eve = Jar::default();
+    assert_redirected(&sign_in(&server, &idp, &mut eve, "plain", &person("Ada", false)).await, "/welcome");
+    let address = "ada@example.test";
+    server.call(post("/request-password-reset", json!({ "email": address }))).await;
+    let body = json!({ "newPassword": PASSWORD, "token": token(&server.one_mail()) });
+    assert_eq!(server.call(post("/reset-password", body)).await.status, 200);
+    assert_eq!(server.session(&eve.header()).await.text(), "null");
+    let response = sign_in(&server, &idp, &mut eve, "plain", &person("Ada", false)).await;
+    assert_redirected(&response, &oops("account_not_linked"));
+    let body = json!({ "email": address, "password": PASSWORD });
+    assert_eq!(server.call(post("/sign-in/email", body)).await.status, 200);
 }
 
 async fn an_address_that_the_provider_has_not_verified_opens_nothing(database: TestDatabase) {
@@ -191,6 +211,27 @@ async fn of_ten_callbacks_with_one_state_one_signs_in(database: TestDatabase) {
     assert_eq!(idp.log().iter().filter(|line| *line == "POST main/token").count(), 1);
 }
 
+async fn ten_browsers_of_one_new_person_make_one_user(database: TestDatabase) {
+    let idp = Idp::start();
+    let slow = json!({
+        "database": { "acquireTimeout": 60, "queryTimeout": 60 },
+        "server": { "requestTimeout": 90 },
+        "advanced": { "outbound": { "timeout": 60 } },
+    });
+    let server = Server::with(database, with(idp.settings(), &slow)).await;
+    let mut requests = Vec::new();
+    for _ in 0..10 {
+        let mut jar = Jar::default();
+        let back = idp.agree(&begin(&server, &mut jar, "oidc").await, &person("Ada", true));
+        requests.push(TestRequest::exactly("GET", &back).header("cookie", jar.header()));
+    }
+    let responses = join_all(requests.into_iter().map(|request| server.call(request))).await;
+    let count = |target| responses.iter().filter(|it| it.header("location") == Some(target)).count();
+    assert_eq!((count("/welcome"), count("/in")), (1, 9));
+    let rows = (server.database.count("user").await, server.database.count("account").await);
+    assert_eq!((rows, server.database.count("session").await), ((1, 1), 10));
+}
+
 async fn the_answer_of_one_provider_is_not_taken_for_anothers(database: TestDatabase) {
     let idp = Idp::start();
     let server = Server::with(database, idp.settings()).await;
@@ -246,6 +287,42 @@ async fn an_id_token_for_something_else_is_refused(database: TestDatabase) {
     let response = sign_in(&server, &idp, &mut Jar::default(), "oidc", &person("Ada", true)).await;
     assert_redirected(&response, &oops("unable_to_get_user_info"));
     assert_eq!((server.database.count("user").await, server.database.count("account").await), (0, 0));
+}
+
+async fn an_id_token_of_a_built_in_provider_is_verified_too(database: TestDatabase) {
+    let idp = Idp::start();
+    let google = idp.issuer("google");
+    let settings = json!({ "socialProviders": { "google": {
+        "clientId": "google-client",
+        "clientSecret": "secret",
+        "authorizationEndpoint": format!("{google}/authorize"),
+        "tokenEndpoint": format!("{google}/token"),
+        "jwksEndpoint": format!("{google}/jwks"),
+    } } });
+    let server = Server::with(database, settings.clone()).await;
+    // The provider's token is signed in a way that Google's never is, and names another issuer.
+    let response = sign_in(&server, &idp, &mut Jar::default(), "google", &person("Ada", true)).await;
+    assert_redirected(&response, &oops("unable_to_get_user_info"));
+    let mut jar = Jar::default();
+    let back = idp.agree(&begin(&server, &mut jar, "google").await, &person("Ada", true));
+    let mixed = format!("{back}&iss=https://accounts.example.test");
+    assert_redirected(
+        &jar.send(&server, TestRequest::exactly("GET", &mixed)).await,
+        &oops("issuer_mismatch"),
+    );
+    assert_eq!(server.database.count("user").await, 0);
+    // Keys that cannot be fetched safely do not switch the check off.
+    let insecure = with(
+        settings.clone(),
+        &json!({ "socialProviders": { "google": { "jwksEndpoint": "http://10.0.0.1/" } } }),
+    );
+    let server = server.beside(insecure).await;
+    let response = sign_in(&server, &idp, &mut Jar::default(), "google", &person("Ada", true)).await;
+    assert_redirected(&response, &oops("unable_to_get_user_info"));
+    // Upstream believes what comes from the provider itself.
+    let server = server.beside(with(settings, &json!({ "advanced": { "upstreamExact": true } }))).await;
+    let response = sign_in(&server, &idp, &mut Jar::default(), "google", &person("Ada", true)).await;
+    assert_redirected(&response, "/welcome");
 }
 
 async fn additional_data_does_not_choose_the_user(database: TestDatabase) {

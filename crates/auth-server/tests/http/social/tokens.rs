@@ -123,14 +123,24 @@ async fn selects_exactly_one_account(database: TestDatabase) {
         json!([]),
         json!({ "accountId": 1 }),
         json!({ "accountId": "a", "useAccountCookie": true }),
-        json!({ "accountId": "a", "providerId": "oidc" }),
         json!({ "useAccountCookie": false }),
         json!({ "useAccountCookie": "true" }),
         json!({ "accountId": "a", "userId": 1 }),
     ] {
         assert_invalid(&ada.send(&server, post("/get-access-token", body)).await, "[body] Invalid input");
     }
-    for query in ["", "?useAccountCookie=true", "?accountId=a&accountId=b", "?accountId=a&x=1"] {
+    for (body, message) in [
+        (json!({ "accountId": "a", "providerId": "oidc" }), "Unrecognized key: \"providerId\""),
+        (json!({ "useAccountCookie": true, "x": 1, "y": 2 }), "Unrecognized keys: \"x\", \"y\""),
+        (json!({ "accountId": "a", "useAccountCookie": false }), "Unrecognized key: \"useAccountCookie\""),
+    ] {
+        let response = ada.send(&server, post("/refresh-token", body)).await;
+        assert_invalid(&response, &format!("[body] {message}"));
+    }
+    let response = ada.send(&server, get("/account-info?accountId=a&x=1")).await;
+    assert_invalid(&response, "[query] Unrecognized key: \"x\"");
+    for query in ["", "?useAccountCookie=true", "?accountId=a&accountId=b", "?accountId=a&userId=1&userId=2"]
+    {
         let response = ada.send(&server, get(&format!("/account-info{query}"))).await;
         assert_invalid(&response, "[query] Invalid input");
     }
