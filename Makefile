@@ -17,11 +17,13 @@ SERVER_dev = cargo build --workspace --bin auth-server $(CARGO_ARGS)
 API_release = cargo build --release --package example-protected-api
 API_dev = cargo build --workspace --bin example-protected-api $(CARGO_ARGS)
 DEMO_release = cargo build --release --package auth-server --package example-protected-api --package example-worker $(CARGO_ARGS)
+SERVICES_release = cargo build --release --package auth-server --package example-service $(CARGO_ARGS)
+SERVICES_dev = cargo build --workspace --bins $(CARGO_ARGS)
 DEMO_dev = cargo build --workspace --bins $(CARGO_ARGS)
 BINARIES = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,release)
 
 ##@ Use
-.PHONY: help setup run release api dev demo
+.PHONY: help setup run release api dev demo demo-services
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -44,6 +46,10 @@ api: setup ## Build and start the example API that accepts the server's tokens
 demo: setup ## Sign up, get a token, call three APIs and a worker's route: every hop printed
 	@[ -n "$${AUTH_BIN_DIR:-}" ] || $(DEMO_$(PROFILE))
 	@AUTH_BIN_DIR="$${AUTH_BIN_DIR:-$(BINARIES)}" examples/demo/run.sh
+
+demo-services: setup ## Three services that call each other: an outage, a new key, a disabled service (DEMO_OUTAGE_S=60)
+	@[ -n "$${AUTH_BIN_DIR:-}" ] || $(SERVICES_$(PROFILE))
+	@AUTH_BIN_DIR="$${AUTH_BIN_DIR:-$(BINARIES)}" examples/demo/services.sh
 
 dist: setup ## Build the server for delivery: smallest and fastest, slowest to build
 	cargo build --profile dist --package auth-server $(CARGO_ARGS)
@@ -108,7 +114,7 @@ ci: ## What CI runs
 	@bash .ci/run
 
 ##@ Measure and compare
-.PHONY: conform attacks bench bench-verify dist clean
+.PHONY: conform attacks bench bench-verify bench-services dist clean
 conform: ## CONFORM_DIR=DIR: recorded transcripts of Better Auth against the release binary
 	@[ -n "$(CONFORM_DIR)" ] || { echo "make conform needs CONFORM_DIR, the directory of a conformance runner (matrix.mjs)" >&2; exit 2; }
 	@[ -n "$${AUTH_SERVER_BIN:-}" ] || $(MAKE) release
@@ -125,6 +131,9 @@ bench: ## Requests per second beside Better Auth on Node, on one PostgreSQL
 
 bench-verify: setup ## Time for one token beside jose, PyJWT and jsonwebtoken
 	@bench/verify/run.sh
+
+bench-services: setup ## Service tokens a second, made and checked, beside Ed25519 alone
+	@cargo run --quiet --release --package auth-s2s --features mint --example speed
 
 clean: ## Remove everything that was built or installed here; ./data stays
 	cargo clean

@@ -1,7 +1,7 @@
 // node demo.mjs WORK_DIRECTORY BINARY_DIRECTORY   (run.sh builds, installs and calls this)
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,8 @@ const apis = [
 ];
 const [actix] = apis;
 const reindex = `${actix.url}/internal/reindex`;
-const workerEnv = { WORKER_KEY_FILE: join(dir, "worker.key") };
+const servicesJwksUrl = `http://127.0.0.1:${authPort}/api/auth/s2s/jwks`;
+const workerEnv = { WORKER_KEY_FILE: join(dir, "worker.key"), AUTH_URL: `${issuer}/api/auth` };
 const worker = binary("example-worker", "worker");
 
 const decode = (part) => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -55,16 +56,19 @@ function expectRefused(answer) {
   return '401, error="invalid_token"';
 }
 
-function authServer(name, port, extra = {}) {
-  processes.start(name, binary("auth-server"), [], {
+function authEnvironment(port) {
+  return {
     NODE_ENV: "development",
     PORT: String(port),
     DATABASE_URL: `sqlite:${join(dir, "auth.db")}`,
     BETTER_AUTH_URL: issuer,
     BETTER_AUTH_SECRET: secret,
     BETTER_AUTH_TRUSTED_ORIGINS: page,
-    ...extra,
-  });
+  };
+}
+
+function authServer(name, port, extra = {}) {
+  processes.start(name, binary("auth-server"), [], { ...authEnvironment(port), ...extra });
 }
 const secret = randomBytes(32).toString("base64");
 
@@ -76,8 +80,21 @@ async function startEverything() {
   authServer("auth-server", authPort);
   await report.must("auth server on a fresh SQLite database: GET /api/auth/ok", ["auth-server"], () => processes.ready("auth-server", `${issuer}/api/auth/ok`));
 
+  await report.must("the operator registers it: auth-server service add worker --jwk FILE", ["auth-server"], async () => {
+    const file = join(dir, "worker.jwk");
+    writeFileSync(file, await processes.run("worker", worker, ["public-key"], workerEnv));
+    await processes.run("auth-server-cli", binary("auth-server"), ["service", "add", "worker", "--jwk", file], authEnvironment(authPort));
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const { keys } = await (await fetch(servicesJwksUrl)).json();
+      if (keys.length === 1) return `GET /s2s/jwks: ${keys[0].kid}`;
+      assert.ok(Date.now() < deadline, "the running server does not show the key");
+      await sleep(100);
+    }
+  });
+
   const trust = { AUTH_ISSUER: issuer, AUTH_AUDIENCE: issuer, AUTH_JWKS_URL: jwksUrl };
-  processes.start("protected-api", binary("example-protected-api", "protected-api"), [], { ...trust, PORT: String(actixPort), SERVICE_KEYS_FILE: join(dir, "worker.pub") });
+  processes.start("protected-api", binary("example-protected-api", "protected-api"), [], { ...trust, PORT: String(actixPort), SERVICES_JWKS_URL: servicesJwksUrl });
   processes.start("node-api", process.execPath, [example("node-api/server.mjs")], { ...trust, PORT: String(nodePort) });
   processes.start("python-api", example("python-api/.venv/bin/python"), [example("python-api/app.py")], { ...trust, PORT: String(pythonPort) });
   processes.start("web", process.execPath, [example("web/server.mjs")], { PORT: String(webPort), AUTH_URL: `http://127.0.0.1:${authPort}/api/auth`, API_URL: actix.url });
@@ -223,6 +240,24 @@ async function callServices(token) {
     expectStatus(await call(reindex, serviceToken, "POST"), 200);
     return "200";
   });
+  const checkers = [
+    { name: "jose", run: (...args) => processes.run("jose", process.execPath, [example("node-api/service-token.mjs"), ...args]) },
+    { name: "PyJWT", run: (...args) => processes.run("PyJWT", example("python-api/.venv/bin/python"), [example("python-api/service_token.py"), ...args]) },
+  ];
+  for (const { name, run } of checkers) {
+    await report.step(`${name} checks the worker's token by GET /s2s/jwks`, ["auth-server"], async () => {
+      assert.equal(await run(servicesJwksUrl, "service:api", serviceToken), "service:worker");
+      await assert.rejects(run(servicesJwksUrl, "service:mailer", serviceToken), "it accepts a token for another service");
+      await assert.rejects(run(servicesJwksUrl, "service:api", token), "it accepts a user's token");
+      return "service:worker; a token for another service and a user's are refused";
+    });
+  }
+  await report.step("worker acts for the user: POST /oauth2/token (RFC 8693), then GET /internal/me", ["worker", actix.process, "auth-server"], async () => {
+    const printed = await processes.run("worker", worker, ["call-for", token, `${actix.url}/internal/me`], workerEnv);
+    assert.match(printed, /^200 OK .*"askedBy":"worker"/, printed);
+    return printed;
+  });
+  await report.step("the user's own token is not enough there", [actix.process], async () => expectRefused(await call(`${actix.url}/internal/me`, token)));
   for (const api of apis) {
     await report.step(`${api.name} API refuses the worker's token on the user route`, [api.process], async () => expectRefused(await call(`${api.url}/me`, serviceToken)));
   }

@@ -73,6 +73,14 @@ export class Processes {
     return stdout.trim();
   }
 
+  /** Asks one process to end and waits for it. */
+  async stop(name) {
+    const { child } = this.#running.get(name);
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await gone;
+  }
+
   logTail(name, lines = 15) {
     try {
       return readFileSync(this.#log(name), "utf8").trimEnd().split("\n").slice(-lines).join("\n") || "(empty)";

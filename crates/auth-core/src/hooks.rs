@@ -2,6 +2,9 @@
 
 use auth_jose::Timestamp;
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+use auth_jose::JwkSet;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
@@ -47,6 +50,15 @@ pub struct LogoutWish<'a> {
     pub state: Option<&'a str>,
 }
 
+/// Signs tokens for others than users with the published keys, and shows the keys that check them.
+#[derive(Clone, Copy)]
+pub struct TokenAuthority {
+    /// A token with this `typ` and these claims.
+    pub sign: fn(&Call, &str, &Value) -> Result<String>,
+    /// The published keys.
+    pub verifying: fn(&Call) -> Option<Arc<JwkSet>>,
+}
+
 /// The events a feature joins; absent ones cost nothing.
 #[derive(Default, Clone, Copy)]
 pub struct Hooks {
@@ -56,6 +68,8 @@ pub struct Hooks {
     pub after_get_session: Option<fn(&Call, &Session, &User)>,
     /// Signs the copy of a session in a cookie, where the configuration says so.
     pub session_cache: Option<SessionCacheSigner>,
+    /// Signs tokens for services.
+    pub token_authority: Option<TokenAuthority>,
     /// Somebody has signed up, and wants to be led there: may send mail.
     pub after_sign_up: Option<fn(&Call, &User, Option<&RedirectTarget>)>,
     /// A sign-in with a provider has made a user whose address is not proven: may send mail. The flag: the provider
@@ -91,6 +105,10 @@ impl HookList {
 
     pub(crate) fn session_cache(&self) -> Option<SessionCacheSigner> {
         self.0.iter().find_map(|hooks| hooks.session_cache)
+    }
+
+    pub(crate) fn token_authority(&self) -> Option<TokenAuthority> {
+        self.0.iter().find_map(|hooks| hooks.token_authority)
     }
 
     pub(crate) fn after_sign_up(&self, call: &Call, user: &User, target: Option<&RedirectTarget>) {

@@ -105,6 +105,11 @@ impl<'a> Fields<'a> {
         self.declared.session.pick(members)
     }
 
+    /// The body may be absent; if present it must be a record of any members.
+    pub fn optional_record(&mut self) -> Option<Option<&'a Map<String, Value>>> {
+        if self.body.is_none() { Some(None) } else { self.members("record").map(Some) }
+    }
+
     fn members(&mut self, expected: &str) -> Option<&'a Map<String, Value>> {
         let members = self.body.and_then(Value::as_object);
         if members.is_none() {

@@ -12,31 +12,62 @@
 //! let receiver = Receiver::new("api".parse()?, [("worker".parse()?, worker.public_jwk())])?;
 //!
 //! let token = worker.token(&"api".parse()?)?;
-//! assert_eq!(receiver.verify(&token)?.service().as_str(), "worker");
+//! # let check = async move {
+//! assert_eq!(receiver.verify(&token).await?.service().as_str(), "worker");
+//! # Ok::<(), auth_s2s::Refused>(())
+//! # };
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `Minter` needs the feature `mint`, the extractor for actix-web the feature `actix`. A user's token is
-//! never a service token, nor the other way round: the header's `typ` tells them apart.
+//! `Minter` needs the feature `mint`, keys from the auth server `published`, its help `client`; `actix`, `axum`,
+//! `tower`, `tonic` and `reqwest` are adapters. Without any, there are rules and no I/O. A user's token is never a
+//! service token, nor the other way round: the header's `typ` tells them apart.
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(feature = "mint")]
+mod ask;
+#[cfg(feature = "axum")]
+pub mod axum;
+mod caller;
 mod claims;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "mint")]
+mod credentials;
 mod key;
 #[cfg(feature = "mint")]
 mod minter;
 mod proof;
+#[cfg(feature = "published")]
+mod published;
 mod receiver;
 mod refused;
+mod replay;
 mod rules;
 mod service_name;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 #[cfg(feature = "mint")]
 pub use auth_jose::KeyError;
 pub use auth_jose::VerifyError;
 pub use auth_jose::bearer::Refusal;
+#[cfg(feature = "published")]
+pub use auth_verify::ConfigError;
 
+#[cfg(feature = "mint")]
+pub use self::ask::{Ask, InvalidScope};
+pub use self::caller::{Rejection, ServiceCaller};
 pub use self::claims::{actors, is_scope};
+#[cfg(feature = "client")]
+pub use self::client::{AuthServer, ClientError, Successor};
+#[cfg(feature = "mint")]
+pub use self::credentials::Credentials;
+#[cfg(all(feature = "mint", feature = "tower"))]
+pub use self::credentials::WithCredentials;
 pub use self::key::ServiceKey;
 #[cfg(feature = "mint")]
 pub use self::minter::Minter;
@@ -56,6 +87,6 @@ pub const LIFETIME_SECONDS: u32 = 60;
 pub const MAX_CHAIN: usize = 4;
 
 /// Compiles the guide's snippets.
-#[cfg(all(doctest, feature = "actix", feature = "mint"))]
-#[doc = include_str!("../../../docs/service-tokens.md")]
+#[cfg(all(doctest, feature = "actix", feature = "mint", feature = "published"))]
+#[doc = include_str!("../../../docs/services.md")]
 struct Guide;

@@ -2,17 +2,31 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use auth_jose::{Clock, JsonError, JwkError, JwkSet, PolicyError, SystemClock, json};
+use auth_jose::{Clock, JsonError, JwkError, JwkSet, PolicyError, SystemClock, bearer, json};
 use serde_json::{Map, Value};
 
-use crate::{InvalidServiceName, Refused, Rules, ServiceKey, ServiceName, VerifiedService};
+use crate::replay::UsedTokens;
+use crate::{
+    Callers, InvalidServiceName, Refusal, Refused, Rejection, Rules, ServiceCaller, ServiceKey, ServiceName,
+    VerifiedService,
+};
 
 /// Accepts the tokens of the services it knows, for one service: the one it runs in. Cheap to clone.
 #[derive(Clone)]
 pub struct Receiver {
     rules: Rules,
-    keys: Arc<JwkSet>,
+    callers: Option<Callers>,
+    keys: Keys,
+    used: Option<Arc<UsedTokens>>,
     clock: Arc<dyn Clock>,
+}
+
+/// Where the callers' public keys come from.
+#[derive(Clone)]
+enum Keys {
+    Known(Arc<JwkSet>),
+    #[cfg(feature = "published")]
+    Published(Box<crate::published::Published>),
 }
 
 /// Why the keys of the callers were refused.
@@ -74,8 +88,7 @@ impl Receiver {
             }
             set.push(key.public_key().clone());
         }
-        let keys = Arc::new(set.into_iter().collect());
-        Ok(Self { rules: Rules::new(name)?, keys, clock: Arc::new(SystemClock) })
+        Ok(Self::with_keys(Rules::new(name)?, Keys::Known(Arc::new(set.into_iter().collect()))))
     }
 
     /// A receiver that reads the keys from JSON text: `{"worker": JWK, "billing": [JWK, JWK]}`.
@@ -99,7 +112,33 @@ impl Receiver {
         Self::new(name, keys)
     }
 
-    /// Takes the time from `clock`.
+    fn with_keys(rules: Rules, keys: Keys) -> Self {
+        Self { rules, callers: None, keys, used: None, clock: Arc::new(SystemClock) }
+    }
+
+    #[cfg(feature = "published")]
+    pub(crate) fn with_published(rules: Rules, published: crate::published::Published) -> Self {
+        Self::with_keys(rules, Keys::Published(Box::new(published)))
+    }
+
+    /// Lets `service` in, with these scopes, and from then on nobody but services that were named like this.
+    #[must_use]
+    pub fn allow(mut self, service: &ServiceName, scopes: &[&str]) -> Self {
+        let callers = self.callers.get_or_insert_default();
+        callers.insert(service.clone(), scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        self.rules = self.rules.with_callers(callers.clone());
+        self
+    }
+
+    /// Accepts every token once. Callers have to sign one for each call (`Minter::single_use`). Tokens are
+    /// remembered in this process until they would be refused anyway; when `capacity` are, others are refused.
+    #[must_use]
+    pub fn single_use(mut self, capacity: usize) -> Self {
+        self.used = Some(Arc::new(UsedTokens::new(capacity)));
+        self
+    }
+
+    /// Takes the time from `clock`. Keys that are fetched have one of their own: see `Receiver::published`.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -117,12 +156,39 @@ impl Receiver {
     ///
     /// # Errors
     /// The rule that the token breaks, for logs.
-    pub fn verify(&self, token: &str) -> Result<VerifiedService, Refused> {
-        let outcome = self.rules.verify(&self.keys, self.clock.now(), token);
+    pub async fn verify(&self, token: &str) -> Result<VerifiedService, Refused> {
+        let outcome = self.verify_unlogged(token).await;
         if let Err(refused) = &outcome {
             tracing::debug!(code = refused.code(), "service token refused: {refused}");
         }
         outcome
+    }
+
+    async fn verify_unlogged(&self, token: &str) -> Result<VerifiedService, Refused> {
+        let caller = match &self.keys {
+            Keys::Known(keys) => self.rules.verify(keys, self.clock.now(), token)?,
+            #[cfg(feature = "published")]
+            Keys::Published(published) => published.verify(&self.rules, token).await?,
+        };
+        if let Some(used) = &self.used {
+            used.claim(&caller, self.clock.now())?;
+        }
+        Ok(caller)
+    }
+
+    /// The caller, by the values of a request's `Authorization` headers: for adapters.
+    ///
+    /// # Errors
+    /// How to answer instead. Why a token was refused is in the log, not in the answer.
+    pub async fn authenticate<'a>(
+        &self,
+        authorization: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<ServiceCaller, Rejection> {
+        let token = bearer::token(authorization).map_err(Rejection)?;
+        match self.verify(token).await {
+            Ok(caller) => Ok(ServiceCaller::new(caller)),
+            Err(refused) => Err(Rejection(Refusal::from(refused))),
+        }
     }
 }
 

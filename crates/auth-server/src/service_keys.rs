@@ -82,6 +82,9 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
     let app = App::new(shared.clone(), Store::open(&shared.config.database, 1));
     loop {
         tokio::time::sleep(EVERY).await;
+        if let Err(error) = app.forget_old_assertions().await {
+            tracing::warn!(%error, "old client assertions could not be removed");
+        }
         for service in app.services.services() {
             let (Some(url), None) = (&service.jwks_url, service.disabled_at) else { continue };
             let outcome = match fetcher.fetch(&service.name, url).await {

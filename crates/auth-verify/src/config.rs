@@ -56,8 +56,13 @@ const CACHED_TOKENS: usize = 10_000;
 
 impl VerifierBuilder {
     pub(crate) fn new(issuer: &str, audience: &str, jwks_url: &str) -> Self {
+        let policy = Policy::new(issuer, audience).map(|policy| policy.with_required_claims(&["iat"]));
+        Self::of_policy(policy, issuer, jwks_url)
+    }
+
+    pub(crate) fn of_policy(policy: Result<Policy, PolicyError>, issuer: &str, jwks_url: &str) -> Self {
         Self {
-            policy: Policy::new(issuer, audience).map(|policy| policy.with_required_claims(&["iat"])),
+            policy,
             issuer: issuer.to_owned(),
             algorithms: None,
             feed: None,
@@ -174,7 +179,7 @@ impl VerifierBuilder {
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let policy = self.policy?;
         let url = parse_jwks_url(&self.jwks_url)?;
-        let fetcher = Fetcher::new(url)?;
+        let fetcher = Fetcher::new(url, policy.is_for_key_owners())?;
         let timeline = Arc::new(Timeline::new(self.clock));
         let snapshot = self.snapshot_file.map(SnapshotFile::new);
         let revocations = Arc::new(Revocations::new(timeline.now().tick));

@@ -51,12 +51,14 @@ pub(crate) enum Answer {
 pub(crate) struct Fetcher {
     client: Client,
     url: Url,
+    /// A set of many owners may be empty for a while; an issuer that signs always has a key.
+    may_be_empty: bool,
 }
 
 impl Fetcher {
-    pub(crate) fn new(url: Url) -> Result<Self, ConfigError> {
+    pub(crate) fn new(url: Url, may_be_empty: bool) -> Result<Self, ConfigError> {
         // A kept connection would live on the runtime that made it, which may be gone by the next time.
-        Ok(Self { client: client(0)?, url })
+        Ok(Self { client: client(0)?, url, may_be_empty })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -87,7 +89,11 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer::Set { keys: usable_keys(&body)?, etag, ttl_seconds })
+        let keys = match JwkSet::parse(&body)? {
+            keys if self.may_be_empty && keys.is_empty() && keys.skipped() == 0 => keys,
+            _ => usable_keys(&body)?,
+        };
+        Ok(Answer::Set { keys, etag, ttl_seconds })
     }
 }
 

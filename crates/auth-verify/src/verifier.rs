@@ -53,6 +53,12 @@ impl Verifier {
         VerifierBuilder::new(issuer, audience, jwks_url)
     }
 
+    /// A verifier with a policy of your own, such as one for tokens that many make about themselves.
+    #[must_use]
+    pub fn with_policy(policy: Policy, jwks_url: &str) -> VerifierBuilder {
+        VerifierBuilder::of_policy(Ok(policy), "", jwks_url)
+    }
+
     pub(crate) fn from_parts(
         policy: Policy,
         source: KeySource,

@@ -2,11 +2,13 @@
 
 use std::error::Error;
 
-use actix_web::{App, HttpResponse, HttpServer, get, post, web};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
 use auth_s2s::Receiver;
 use auth_s2s::actix::ServiceCaller;
-use auth_verify::Verifier;
+use auth_s2s::actors;
 use auth_verify::actix::Authenticated;
+use auth_verify::{Gate, UserClaims, Verifier};
 use serde_json::json;
 
 #[get("/health")]
@@ -28,8 +30,24 @@ async fn admin(user: Authenticated) -> Result<HttpResponse, auth_verify::actix::
 
 #[post("/internal/reindex")]
 async fn reindex(caller: ServiceCaller) -> Result<HttpResponse, auth_s2s::actix::Rejection> {
-    caller.require_service(&["worker"])?;
+    caller.require_scope("reindex")?;
     Ok(HttpResponse::Ok().json(json!({"startedBy": caller.service().as_str()})))
+}
+
+/// Lets services in that act for a user: with a token about the user, for this API, in exchange for the user's own.
+struct Delegated(Gate);
+
+#[get("/internal/me")]
+async fn me_for_a_service(
+    request: HttpRequest,
+    delegated: web::Data<Delegated>,
+) -> Result<HttpResponse, auth_verify::actix::Rejection> {
+    let values = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+    let user: auth_verify::Authenticated<UserClaims> = delegated.0.authenticate(values).await?;
+    // The nearest service is the one that calls; those behind it are for the log.
+    let services = actors(user.raw_claims()).unwrap_or_default();
+    let Some(caller) = services.first() else { return Err(user.forbidden()) };
+    Ok(HttpResponse::Ok().json(json!({"id": user.subject(), "askedBy": caller.as_str()})))
 }
 
 #[actix_web::main]
@@ -41,13 +59,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let jwks_url = setting("AUTH_JWKS_URL", &format!("{issuer}/api/auth/jwks"));
     let verifier = Verifier::new(&issuer, &audience, &jwks_url)?;
 
-    let services = match setting("SERVICE_KEYS_FILE", "").as_str() {
-        "" => "{}".to_owned(),
-        path => {
-            std::fs::read_to_string(path).map_err(|error| format!("SERVICE_KEYS_FILE {path}: {error}"))?
-        }
-    };
-    let receiver = Receiver::from_json("api".parse()?, &services)?;
+    let delegated = web::Data::new(Delegated(Verifier::new(&issuer, "service:api", &jwks_url)?.into()));
+
+    // The keys of other services: from the auth server, or from a file.
+    let receiver =
+        match (setting("SERVICES_JWKS_URL", "").as_str(), setting("SERVICE_KEYS_FILE", "").as_str()) {
+            ("", "") => Receiver::from_json("api".parse()?, "{}")?,
+            ("", path) => {
+                let keys = std::fs::read_to_string(path)
+                    .map_err(|error| format!("SERVICE_KEYS_FILE {path}: {error}"))?;
+                Receiver::from_json("api".parse()?, &keys)?
+            }
+            (url, _) => Receiver::published("api".parse()?, url)?,
+        };
+    let receiver = receiver.allow(&"worker".parse()?, &["reindex"]);
 
     let port: u16 =
         setting("PORT", "4000").parse().map_err(|_error| "PORT: expected a number up to 65535")?;
@@ -55,10 +80,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         App::new()
             .app_data(web::Data::new(verifier.clone()))
             .app_data(web::Data::new(receiver.clone()))
+            .app_data(delegated.clone())
             .service(health)
             .service(me)
             .service(admin)
             .service(reindex)
+            .service(me_for_a_service)
     };
     let server = HttpServer::new(app).bind(("127.0.0.1", port))?;
     println!("protected-api on http://127.0.0.1:{port}, users from {issuer}");

@@ -6,6 +6,7 @@ pub mod delete_user;
 pub mod email_password;
 pub mod email_verification;
 pub mod jwt;
+pub mod oauth;
 pub mod password_reset;
 pub mod revocation;
 pub mod services;
@@ -33,6 +34,7 @@ pub fn enabled(config: &Config) -> Vec<Feature> {
         account::feature(),
         social::feature(),
         services::feature(),
+        oauth::feature(),
     ];
     if config.plugins.bearer {
         features.push(bearer::feature());
@@ -60,6 +62,7 @@ pub fn error_codes() -> Vec<ErrorCode> {
         account::feature(),
         social::feature(),
         services::feature(),
+        oauth::feature(),
         bearer::feature(),
         jwt::feature(),
     ];

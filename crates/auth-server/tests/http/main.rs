@@ -55,6 +55,7 @@ mod key_lifecycle;
 mod key_orders;
 mod keys;
 mod limits;
+mod oauth;
 mod origin;
 mod outage;
 mod password;

@@ -20,7 +20,7 @@ pub use orders::{Retired, Successor};
 
 use std::sync::Arc;
 
-use auth_jose::{Algorithm, SigningKey};
+use auth_jose::{Algorithm, JwkSet, SigningKey};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::features::session::Session;
 use crate::features::user::User;
-use crate::hooks::{Hooks, SessionCacheSigner};
+use crate::hooks::{Hooks, SessionCacheSigner, TokenAuthority};
 use crate::input::{Fields, Input};
 use crate::reply::{Reply, Response};
 
@@ -48,6 +48,7 @@ pub fn feature() -> Feature {
         .hooks(Hooks {
             after_get_session: Some(set_header),
             session_cache: Some(SessionCacheSigner { sign: cache::sign, open: cache::open }),
+            token_authority: Some(TokenAuthority { sign: sign_for_service, verifying }),
             ..Hooks::default()
         })
 }
@@ -175,4 +176,13 @@ fn sign(call: &Call, session: &Session, user: &User, audience: Option<&AudienceC
     let claims = claims::of(call, session, user, audience)?;
     let algorithm = audience.map_or(call.app.config.jwt.algorithm, |it| it.algorithm);
     signing_key(call, algorithm.into())?.sign(None, &claims).map_err(Error::internal)
+}
+
+fn sign_for_service(call: &Call, typ: &str, claims: &Value) -> Result<String> {
+    let key = signing_key(call, call.app.config.jwt.algorithm.into())?;
+    key.sign(Some(typ), claims).map_err(Error::internal)
+}
+
+fn verifying(call: &Call) -> Option<Arc<JwkSet>> {
+    call.app.keys.as_ref().map(|keys| keys.verifying(call.now))
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::store::{CodeRow, ServiceKeyRow, ServiceRow};
 use crate::app::App;
 use crate::crypto::{random, to_hex};
+use crate::hooks::RevokedKey;
 use crate::store::types::At;
 use crate::store::{Db, StoreError};
 
@@ -93,7 +94,11 @@ pub async fn rotate(app: &App, key: &ServiceKey, overlap: i64) -> Result<()> {
     let mut tx = app.store.begin().await?;
     let done = async {
         own_keys(&mut tx, key.service()).await?;
-        replace_key(&mut tx, key, app.clock.now(), overlap).await
+        replace_key(&mut tx, key, app.clock.now(), overlap).await?;
+        if overlap == 0 {
+            revoke_keys(app, &mut tx, key.service(), |id| id != key.thumbprint()).await?;
+        }
+        Ok(())
     }
     .await;
     end(app, tx, done).await
@@ -124,6 +129,9 @@ pub async fn set_enabled(app: &App, name: &ServiceName, is_enabled: bool) -> Res
         if !tx.update_service(name.as_str(), disabled_at).await? {
             return Err(ServiceError::Unknown(name.clone()));
         }
+        if !is_enabled {
+            revoke_keys(app, &mut tx, name, |_| true).await?;
+        }
         Ok(tx.delete_service_codes(name.as_str()).await?)
     }
     .await;
@@ -135,10 +143,34 @@ pub async fn set_enabled(app: &App, name: &ServiceName, is_enabled: bool) -> Res
 /// # Errors
 /// When there is no such service.
 pub async fn remove(app: &App, name: &ServiceName) -> Result<()> {
-    if !app.store.db().await?.delete_service(name.as_str()).await? {
-        return Err(ServiceError::Unknown(name.clone()));
+    let mut tx = app.store.begin().await?;
+    let done = async {
+        revoke_keys(app, &mut tx, name, |_| true).await?;
+        if tx.delete_service(name.as_str()).await? {
+            Ok(())
+        } else {
+            Err(ServiceError::Unknown(name.clone()))
+        }
     }
-    follow(app).await;
+    .await;
+    end(app, tx, done).await
+}
+
+/// How long receivers are told of a key that ends at once, in seconds. By then the key set has told all of them.
+const TELL_SECONDS: i64 = 120;
+
+/// Tells receivers at once that keys of a service are not to be trusted any more.
+async fn revoke_keys(
+    app: &App,
+    tx: &mut Db,
+    service: &ServiceName,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let until = app.clock.now().plus_seconds(TELL_SECONDS);
+    let rows = tx.list_service_keys().await?;
+    for row in rows.iter().filter(|row| row.service == service.as_str() && is_meant(&row.id)) {
+        app.hooks.key_revoked(tx, RevokedKey { kid: format!("{service}.{}", row.id), until }).await?;
+    }
     Ok(())
 }
 
@@ -160,6 +192,16 @@ pub async fn synchronize(app: &App, name: &ServiceName, keys: &[ServiceKey]) -> 
     }
     .await;
     end(app, tx, done).await
+}
+
+impl App {
+    /// Removes used client assertions that would be refused anyway.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_old_assertions(&self) -> std::result::Result<(), StoreError> {
+        self.store.db().await?.delete_expired_assertions(self.clock.now()).await
+    }
 }
 
 /// The service that may enrol with `code`. It may be used up a moment later.

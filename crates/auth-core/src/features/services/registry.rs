@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use auth_jose::{JwkSet, PolicyError, Timestamp, base64url};
+use auth_jose::{JwkSet, Policy, PolicyError, Timestamp, Verified, VerifyError, base64url, verify};
 use auth_s2s::{Refused, Rules, ServiceKey, ServiceName, VerifiedService};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -80,6 +81,19 @@ impl Registry {
     /// The rule that the token breaks, for logs.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedService, Refused> {
         self.rules.verify(&self.state().keys, now, token)
+    }
+
+    /// A token that one of the services made about itself, by a policy of the caller's.
+    ///
+    /// # Errors
+    /// The rule that the token breaks.
+    pub(crate) fn verify_own(
+        &self,
+        policy: &Policy,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Verified<IgnoredAny>, VerifyError> {
+        verify(policy, &self.state().keys, now, token)
     }
 
     /// Every service, by name.

@@ -1,10 +1,13 @@
 //! Queries on the tables of the registry. None runs for a request that only checks a token.
 
 use auth_jose::Timestamp;
+use auth_s2s::ServiceName;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use sha2::{Digest, Sha256};
 
-use crate::store::schema::{auth_service, auth_service_code, auth_service_key};
+use crate::crypto::to_hex;
+use crate::store::schema::{auth_service, auth_service_assertion, auth_service_code, auth_service_key};
 use crate::store::types::At;
 use crate::store::{Db, Result, StoreError, on};
 
@@ -114,6 +117,34 @@ impl Db {
             .filter(auth_service_key::id.eq_any(thumbprints));
         let set = auth_service_key::expires_at.eq(Some(At(expires_at)));
         on!(self, |conn| diesel::update(rows).set(set).execute(conn).await?);
+        Ok(())
+    }
+
+    /// Uses up an assertion that a client made, by its `jti`. Of all racers one gets true.
+    pub(crate) async fn claim_assertion(
+        &mut self,
+        client: &ServiceName,
+        id: &str,
+        expires_at: Timestamp,
+    ) -> Result<bool> {
+        let text = format!("{client} {id}");
+        let id = to_hex(&Sha256::digest(text.as_bytes()));
+        let row = (auth_service_assertion::id.eq(id), auth_service_assertion::expires_at.eq(At(expires_at)));
+        let done: Result<usize> = async {
+            Ok(on!(self, |conn| diesel::insert_into(auth_service_assertion::table)
+                .values(row)
+                .execute(conn)
+                .await?))
+        }
+        .await;
+        is_new(done)
+    }
+
+    /// Removes assertions that would be refused anyway.
+    pub(super) async fn delete_expired_assertions(&mut self, now: Timestamp) -> Result<()> {
+        // Our own rows alone: SQLite's dates are texts of one form, which compare as the dates do.
+        let rows = auth_service_assertion::table.filter(auth_service_assertion::expires_at.lt(At(now)));
+        on!(self, |conn| diesel::delete(rows).execute(conn).await?);
         Ok(())
     }
 
