@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use auth_core::features::services::admin::OVERLAP_SECONDS;
 use auth_s2s::ServiceName;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 /// An auth server that speaks Better Auth's HTTP protocol.
 ///
@@ -128,7 +128,7 @@ pub struct ServiceNamed {
 
 /// Options of `service add`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["jwk", "jwks_url", "enrol"])]
+#[command(group(ArgGroup::new("source").required(true).args(["jwk", "jwks_url", "enrol"])))]
 pub struct AddService {
     /// Its name: a-z, 0-9 and -.
     pub name: ServiceName,
@@ -145,7 +145,7 @@ pub struct AddService {
 
 /// Options of `service rotate`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["jwk", "enrol"])]
+#[command(group(ArgGroup::new("source").required(true).args(["jwk", "enrol"])))]
 pub struct RotateService {
     /// Its name: a-z, 0-9 and -.
     pub name: ServiceName,
