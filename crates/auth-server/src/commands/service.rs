@@ -20,11 +20,13 @@ use crate::service_keys::KeyFetcher;
 
 pub(super) fn run(config: Config, options: &Service) -> Result<ExitCode, String> {
     let secrets = settings::secrets(&config)?;
-    let store = Store::open(&config.database, 1);
     let shared = Shared::new(config, &secrets, Arc::new(SystemClock), Arc::new(OsEntropy))
         .map_err(|error| error.to_string())?;
-    let app = App::new(Arc::new(shared), store);
-    serve::runtime()?.block_on(change(&app, options))
+    // Connections live on the runtime that uses them.
+    serve::runtime()?.block_on(async {
+        let store = Store::open(&shared.config.database, 1);
+        change(&App::new(Arc::new(shared), store), options).await
+    })
 }
 
 async fn change(app: &App, options: &Service) -> Result<ExitCode, String> {
