@@ -27,6 +27,19 @@ struct Service {
     calls: Mutex<BTreeMap<String, Calls>>,
 }
 
+impl Service {
+    fn count(&self, peer: &ServiceName, outcome: String) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls_to = calls.entry(peer.to_string()).or_default();
+        if outcome == "200" {
+            calls_to.accepted += 1;
+        } else {
+            calls_to.failed += 1;
+        }
+        calls_to.last = outcome;
+    }
+}
+
 #[get("/health")]
 async fn health() -> &'static str {
     "ok"
@@ -107,15 +120,7 @@ async fn call_again_and_again(service: Arc<Service>, peer: ServiceName, url: Str
             Ok(response) => response.status().as_u16().to_string(),
             Err(error) => error.to_string(),
         };
-        let mut calls = service.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls_to = calls.entry(peer.to_string()).or_default();
-        if outcome == "200" {
-            calls_to.accepted += 1;
-        } else {
-            calls_to.failed += 1;
-        }
-        calls_to.last = outcome;
-        drop(calls);
+        service.count(&peer, outcome);
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -166,10 +166,11 @@ async fn revoke_keys(
     service: &ServiceName,
     is_meant: impl Fn(&str) -> bool,
 ) -> Result<()> {
-    let until = app.clock.now().plus_seconds(TELL_SECONDS);
+    let at = app.clock.now();
+    let until = at.plus_seconds(TELL_SECONDS);
     let rows = tx.list_service_keys().await?;
     for row in rows.iter().filter(|row| row.service == service.as_str() && is_meant(&row.id)) {
-        app.hooks.key_revoked(tx, RevokedKey { kid: format!("{service}.{}", row.id), until }).await?;
+        app.hooks.key_revoked(tx, RevokedKey { kid: format!("{service}.{}", row.id), at, until }).await?;
     }
     Ok(())
 }
