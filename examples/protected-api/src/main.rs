@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
 use auth_s2s::Receiver;
 use auth_s2s::actix::ServiceCaller;
@@ -42,7 +42,7 @@ async fn me_for_a_service(
     request: HttpRequest,
     delegated: web::Data<Delegated>,
 ) -> Result<HttpResponse, auth_verify::actix::Rejection> {
-    let values = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes());
+    let values = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
     let user: auth_verify::Authenticated<UserClaims> = delegated.0.authenticate(values).await?;
     // The nearest service is the one that calls; those behind it are for the log.
     let services = actors(user.raw_claims()).unwrap_or_default();
