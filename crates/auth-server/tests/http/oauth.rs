@@ -364,9 +364,9 @@ async fn follows_a_chain_to_its_limit(database: TestDatabase) {
     for hop in 0..6 {
         minters.push(server.registered(&format!("s{hop}")).await);
     }
-    for hop in 0..4 {
+    for (hop, minter) in minters.iter().enumerate().take(4) {
         let next = format!("service:s{}", hop + 1);
-        token = access_token(&server.exchange(&minters[hop], &token, &next).await);
+        token = access_token(&server.exchange(minter, &token, &next).await);
     }
     assert_eq!(
         part(&token, 1)["act"],
