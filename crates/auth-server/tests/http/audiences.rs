@@ -97,7 +97,7 @@ async fn claims_are_chosen_renamed_and_nested(database: TestDatabase) {
     let server = Server::with(database, settings).await;
     let ada = server.sign_up("Ada").await;
     let mut hasura = claims(&token(&server, &ada, "hasura").await.into());
-    for name in ["iat", "exp", "iss", "aud", "sub", "jti"] {
+    for name in ["iat", "exp", "iss", "aud", "sub", "jti", "sid"] {
         hasura.as_object_mut().unwrap().remove(name).unwrap();
     }
     assert_eq!(
