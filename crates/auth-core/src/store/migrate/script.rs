@@ -211,7 +211,9 @@ mod tests {
             (super::super::MYSQL, IdColumns::mysql(&none, GenerateId::Uuid).unwrap()),
         ];
         for (folder, columns) in &all {
-            let sql: String = Scripts::of(folder, columns).0.iter().map(|script| script.up.clone()).collect();
+            // Upstream's tables; ours, which follow, have ids of their own.
+            let scripts = Scripts::of(folder, columns).0;
+            let sql: String = scripts.iter().take(3).map(|script| script.up.as_str()).collect();
             assert!(!sql.contains("/*"), "{sql}");
             assert_eq!(sql.matches(&columns.own).count(), 6, "{sql}");
             assert!(sql.matches(&format!(" {} ", columns.user)).count() >= 2, "{sql}");
