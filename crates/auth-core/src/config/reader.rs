@@ -2,7 +2,7 @@
 //!
 //! Maps and lists whose entries the operator makes are read entry by entry:
 //!
-//! ```ignore
+//! ```text
 //! for name in r.names("user.additionalFields.<name>") {
 //!     let required = r.boolean(("user.additionalFields.<name>.required", &*name), true);
 //!     r.refuse(("user.additionalFields.<name>", &*name), "must not be a column of its own");
