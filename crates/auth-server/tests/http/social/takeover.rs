@@ -191,14 +191,19 @@ async fn a_state_of_another_browser_signs_nobody_in(database: TestDatabase) {
     assert_redirected(&eves.send(&server, TestRequest::exactly("GET", &back)).await, "/welcome");
 }
 
-async fn of_ten_callbacks_with_one_state_one_signs_in(database: TestDatabase) {
-    let idp = Idp::start();
-    let slow = json!({
+/// A server that waits as long as ten requests at once take on a busy machine.
+async fn patient(database: TestDatabase, idp: &Idp) -> Server {
+    let times = json!({
         "database": { "acquireTimeout": 60, "queryTimeout": 60 },
         "server": { "requestTimeout": 90 },
         "advanced": { "outbound": { "timeout": 60 } },
     });
-    let server = Server::with(database, with(idp.settings(), &slow)).await;
+    Server::with(database, with(idp.settings(), &times)).await
+}
+
+async fn of_ten_callbacks_with_one_state_one_signs_in(database: TestDatabase) {
+    let idp = Idp::start();
+    let server = patient(database, &idp).await;
     let mut jar = Jar::default();
     let back = idp.agree(&begin(&server, &mut jar, "oidc").await, &person("Ada", true));
     let request = || TestRequest::exactly("GET", &back).header("cookie", jar.header());
@@ -213,12 +218,7 @@ async fn of_ten_callbacks_with_one_state_one_signs_in(database: TestDatabase) {
 
 async fn ten_browsers_of_one_new_person_make_one_user(database: TestDatabase) {
     let idp = Idp::start();
-    let slow = json!({
-        "database": { "acquireTimeout": 60, "queryTimeout": 60 },
-        "server": { "requestTimeout": 90 },
-        "advanced": { "outbound": { "timeout": 60 } },
-    });
-    let server = Server::with(database, with(idp.settings(), &slow)).await;
+    let server = patient(database, &idp).await;
     let mut requests = Vec::new();
     for _ in 0..10 {
         let mut jar = Jar::default();
