@@ -60,16 +60,16 @@ dev: setup ## Debug build of the server
 	@$(SERVER_dev)
 
 test: setup ## All tests; needs nothing running and leaves nothing running
-	@scripts/with-pg.sh scripts/with-mysql.sh scripts/test.sh
+	@scripts/with-pg.sh scripts/with-mysql.sh scripts/with-redis.sh scripts/test.sh
 
 test-rust: setup ## The Rust tests alone
-	@scripts/with-pg.sh scripts/with-mysql.sh scripts/test.sh rust
+	@scripts/with-pg.sh scripts/with-mysql.sh scripts/with-redis.sh scripts/test.sh rust
 
 test-compat: setup ## The Node and Python suites alone (AUTH_SERVER_BIN=... for another binary)
-	@scripts/with-pg.sh scripts/with-mysql.sh scripts/test.sh compat
+	@scripts/with-pg.sh scripts/with-mysql.sh scripts/with-redis.sh scripts/test.sh compat
 
 test-reference: ## The Node and Python suites against Better Auth itself: do they ask for the protocol?
-	@AUTH_SERVER_BIN=compat/reference/auth-server.mjs COMPAT_DATABASES=postgres scripts/with-pg.sh scripts/with-mysql.sh scripts/test.sh compat
+	@AUTH_SERVER_BIN=compat/reference/auth-server.mjs COMPAT_DATABASES=postgres scripts/with-pg.sh scripts/with-mysql.sh scripts/with-redis.sh scripts/test.sh compat
 
 fuzz: setup ## Fuzz what reads tokens and key sets (FUZZ_SECONDS=60 for each target, FUZZ_CORPUS=FILE of more tokens)
 	@fuzz/run.sh $(FUZZ_SECONDS)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The tests, step by step, with the time they took: scripts/test.sh [rust] [compat]; both without arguments.
-# Below scripts/with-pg.sh and scripts/with-mysql.sh, which `make test` starts: the tests make databases on their servers.
+# Below scripts/with-pg.sh, with-mysql.sh and with-redis.sh, which `make test` starts: the tests use their servers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${TEST_POSTGRES_URL:?is set by scripts/with-pg.sh: use 'make test'}" "${TEST_MYSQL_URL:?is set by scripts/with-mysql.sh: use 'make test'}"
+: "${TEST_POSTGRES_URL:?is set by scripts/with-pg.sh: use 'make test'}" "${TEST_MYSQL_URL:?is set by scripts/with-mysql.sh: use 'make test'}" \
+  "${TEST_REDIS_URL:?is set by scripts/with-redis.sh: use 'make test'}"
 
 [ $# -gt 0 ] || set -- rust compat
 began=$SECONDS
