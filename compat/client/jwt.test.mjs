@@ -9,6 +9,8 @@ import { data, openPage, signUp } from "../support/client.mjs";
 const algorithms = [
   { alg: "EdDSA", keyPairConfig: undefined, kty: "OKP", crv: "Ed25519" },
   { alg: "ES256", keyPairConfig: { alg: "ES256" }, kty: "EC", crv: "P-256" },
+  { alg: "ES512", keyPairConfig: { alg: "ES512" }, kty: "EC", crv: "P-521" },
+  { alg: "PS256", keyPairConfig: { alg: "PS256", modulusLength: 2048 }, kty: "RSA", crv: undefined },
   { alg: "RS256", keyPairConfig: { alg: "RS256", modulusLength: 2048 }, kty: "RSA", crv: undefined },
 ];
 const ISSUER = "https://issuer.example.test";

@@ -144,6 +144,8 @@ for (const [kind, makeDatabase] of servers) for (const [first, second] of [["our
 
 const keySettings = {
   "ES256": { jwks: { keyPairConfig: { alg: "ES256" } } },
+  "ES512": { jwks: { keyPairConfig: { alg: "ES512" } } },
+  "PS256": { jwks: { keyPairConfig: { alg: "PS256", modulusLength: 2048 } } },
   "RS256": { jwks: { keyPairConfig: { alg: "RS256", modulusLength: 2048 } } },
   "EdDSA, private key in clear": { jwks: { disablePrivateKeyEncryption: true } },
 };

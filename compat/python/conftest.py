@@ -20,6 +20,8 @@ AUDIENCE = "https://api.example.test"
 KEY_PAIRS = {
     "EdDSA": {"alg": "EdDSA"},
     "ES256": {"alg": "ES256"},
+    "ES512": {"alg": "ES512"},
+    "PS256": {"alg": "PS256", "modulusLength": 2048},
     "RS256": {"alg": "RS256", "modulusLength": 2048},
 }
 

@@ -104,7 +104,11 @@ fn each_kind_of_value_says_what_was_expected() {
         ("secret = 5", "secret: expected text (never shown), got another kind of value"),
         (
             "jwt.jwks.keyPairConfig.alg = 'none'",
-            "jwt.jwks.keyPairConfig.alg: expected one of EdDSA, ES256, RS256, got \"none\"",
+            "jwt.jwks.keyPairConfig.alg: expected one of EdDSA, ES256, ES512, PS256, RS256, got \"none\"",
+        ),
+        (
+            "jwt.jwks.keyPairConfig = { alg = 'ES512', crv = 'Ed25519' }",
+            "jwt.jwks.keyPairConfig.crv: expected Ed25519, and alg EdDSA beside it",
         ),
     ] {
         assert_eq!(problems(&[], &[("auth.toml", file)]), [expected], "{file}");

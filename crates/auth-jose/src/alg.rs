@@ -15,6 +15,8 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
     /// RSASSA-PSS with SHA-256 and a salt of 32 bytes.
     Ps256,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -23,8 +25,11 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm there is.
-    pub const ALL: [Self; 6] =
-        [Self::Ed25519, Self::EdDsa, Self::Es256, Self::Es384, Self::Ps256, Self::Rs256];
+    pub const ALL: [Self; 7] =
+        [Self::Ed25519, Self::EdDsa, Self::Es256, Self::Es384, Self::Es512, Self::Ps256, Self::Rs256];
+
+    /// What the auth server signs with, as it is told to.
+    pub const SERVER: [Self; 5] = [Self::EdDsa, Self::Es256, Self::Es512, Self::Ps256, Self::Rs256];
 
     /// The name in headers and JWKs.
     #[must_use]
@@ -34,6 +39,7 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Ps256 => "PS256",
             Self::Rs256 => "RS256",
         }
@@ -48,7 +54,7 @@ impl fmt::Display for Algorithm {
 
 /// A name that is none of [`Algorithm::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown algorithm: expected one of Ed25519, EdDSA, ES256, ES384, PS256, RS256")]
+#[error("unknown algorithm: expected one of Ed25519, EdDSA, ES256, ES384, ES512, PS256, RS256")]
 pub struct UnknownAlgorithm;
 
 impl FromStr for Algorithm {

@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -70,6 +70,7 @@ enum Material {
     Ed25519(ParsedPublicKey),
     P256(ParsedPublicKey),
     P384(ParsedPublicKey),
+    P521(ParsedPublicKey),
     Rsa { pkcs1: ParsedPublicKey, pss: ParsedPublicKey },
 }
 
@@ -160,6 +161,7 @@ impl Material {
             }
             ("EC", Some("P-256")) => parse_point(&ECDSA_P256_SHA256_FIXED, &point(jwk, 32)?).map(Self::P256),
             ("EC", Some("P-384")) => parse_point(&ECDSA_P384_SHA384_FIXED, &point(jwk, 48)?).map(Self::P384),
+            ("EC", Some("P-521")) => parse_point(&ECDSA_P521_SHA512_FIXED, &point(jwk, 66)?).map(Self::P521),
             ("RSA", _) => {
                 let n = bytes(jwk, "n")?;
                 let e = bytes(jwk, "e")?;
@@ -180,6 +182,7 @@ impl Material {
             (Self::Ed25519(key), Algorithm::EdDsa | Algorithm::Ed25519)
             | (Self::P256(key), Algorithm::Es256)
             | (Self::P384(key), Algorithm::Es384)
+            | (Self::P521(key), Algorithm::Es512)
             | (Self::Rsa { pkcs1: key, .. }, Algorithm::Rs256)
             | (Self::Rsa { pss: key, .. }, Algorithm::Ps256) => Some(key),
             _ => None,

@@ -25,7 +25,14 @@ pub enum KeyAlgorithm {
     EdDsa,
     /// A P-256 key.
     Es256,
-    /// An RSA key with the public exponent 65537.
+    /// A P-521 key.
+    Es512,
+    /// An RSA key with the public exponent 65537 that signs with RSASSA-PSS.
+    Ps256 {
+        /// The size of the modulus: 2048 to 8192, a multiple of 8.
+        modulus_bits: u32,
+    },
+    /// An RSA key with the public exponent 65537 that signs with RSASSA-PKCS1-v1_5.
     Rs256 {
         /// The size of the modulus: 2048 to 8192, a multiple of 8.
         modulus_bits: u32,
@@ -37,6 +44,8 @@ impl From<KeyAlgorithm> for Algorithm {
         match kind {
             KeyAlgorithm::EdDsa => Self::EdDsa,
             KeyAlgorithm::Es256 => Self::Es256,
+            KeyAlgorithm::Es512 => Self::Es512,
+            KeyAlgorithm::Ps256 { .. } => Self::Ps256,
             KeyAlgorithm::Rs256 { .. } => Self::Rs256,
         }
     }
@@ -47,7 +56,7 @@ impl From<KeyAlgorithm> for Algorithm {
 #[non_exhaustive]
 pub enum KeyError {
     /// This algorithm only verifies here.
-    #[error("{0} is not an algorithm to sign with: expected Ed25519, EdDSA, ES256 or RS256")]
+    #[error("{0} is not an algorithm to sign with: expected Ed25519, EdDSA, ES256, ES512, PS256 or RS256")]
     AlgorithmUnsupported(Algorithm),
     /// The claims do not serialize to a JSON object.
     #[error("claims must serialize to a JSON object")]
@@ -86,7 +95,8 @@ impl SigningKey {
         let pair = match alg {
             KeyAlgorithm::EdDsa => EdKeyPair::generate(EdCurve::Ed25519).map(|pair| pair.to_jwk_key_pair()),
             KeyAlgorithm::Es256 => EcKeyPair::generate(EcCurve::P256).map(|pair| pair.to_jwk_key_pair()),
-            KeyAlgorithm::Rs256 { modulus_bits } => {
+            KeyAlgorithm::Es512 => EcKeyPair::generate(EcCurve::P521).map(|pair| pair.to_jwk_key_pair()),
+            KeyAlgorithm::Ps256 { modulus_bits } | KeyAlgorithm::Rs256 { modulus_bits } => {
                 if !(2048..=8192).contains(&modulus_bits) || modulus_bits % 8 != 0 {
                     return Err(KeyError::ModulusBitsInvalid(modulus_bits));
                 }
@@ -109,9 +119,13 @@ impl SigningKey {
         // The orders are upstream's, so that both servers store the same text.
         let (private, public): (&[&str], &[&str]) = match alg {
             Algorithm::EdDsa | Algorithm::Ed25519 => (&["crv", "d", "x", "kty"], &["crv", "x", "kty"]),
-            Algorithm::Es256 => (&["kty", "x", "y", "crv", "d"], &["kty", "x", "y", "crv"]),
-            Algorithm::Rs256 => (&["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"], &["kty", "n", "e"]),
-            Algorithm::Es384 | Algorithm::Ps256 => return Err(KeyError::AlgorithmUnsupported(alg)),
+            Algorithm::Es256 | Algorithm::Es512 => {
+                (&["kty", "x", "y", "crv", "d"], &["kty", "x", "y", "crv"])
+            }
+            Algorithm::Ps256 | Algorithm::Rs256 => {
+                (&["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"], &["kty", "n", "e"])
+            }
+            Algorithm::Es384 => return Err(KeyError::AlgorithmUnsupported(alg)),
         };
         let private = select(jwk, private)?;
         let public = select(jwk, public)?;

@@ -5,10 +5,13 @@
 use auth_jose::sign::{KeyAlgorithm, KeyError, SigningKey};
 use auth_jose::{Algorithm, JsonError};
 use josekit::jwk::Jwk;
-use josekit::jws::{self, ES256, EdDSA, JwsVerifier, RS256};
+use josekit::jws::{self, ES256, ES512, EdDSA, JwsVerifier, PS256, RS256};
 use serde_json::{Value, json};
 
 const ED25519: &str = r#"{"crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kty":"OKP"}"#;
+
+/// RFC 7515, appendix A.4.1.
+const P521: &str = r#"{"kty":"EC","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2","crv":"P-521","d":"AY5pb7A0UFiB3RELSD64fTLOSV_jazdF7fLYyuTw8lOfRhWg6Y6rUrPAxerEzgdRhajnu0ferB0d53vM9mE15j2C"}"#;
 
 fn claims() -> Value {
     json!({"id": "U1", "sub": "U1", "iat": 1_893_456_000, "exp": 1_893_456_900, "iss": "http://a.test", "aud": "http://a.test"})
@@ -50,6 +53,8 @@ fn openssl_accepts(key: &SigningKey, token: &str) -> bool {
     let verifier: Box<dyn JwsVerifier> = match key.algorithm() {
         Algorithm::EdDsa => Box::new(EdDSA.verifier_from_jwk(&jwk).unwrap()),
         Algorithm::Es256 => Box::new(ES256.verifier_from_jwk(&jwk).unwrap()),
+        Algorithm::Es512 => Box::new(ES512.verifier_from_jwk(&jwk).unwrap()),
+        Algorithm::Ps256 => Box::new(PS256.verifier_from_jwk(&jwk).unwrap()),
         _ => Box::new(RS256.verifier_from_jwk(&jwk).unwrap()),
     };
     jws::deserialize_compact(token, &*verifier).is_ok()
@@ -57,14 +62,13 @@ fn openssl_accepts(key: &SigningKey, token: &str) -> bool {
 
 #[test]
 fn generates_stores_and_signs_with_every_kind_of_key() {
+    let rsa = ["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"];
     let kinds = [
         (KeyAlgorithm::EdDsa, vec!["crv", "d", "x", "kty"], vec!["crv", "x", "kty"]),
         (KeyAlgorithm::Es256, vec!["kty", "x", "y", "crv", "d"], vec!["kty", "x", "y", "crv"]),
-        (
-            KeyAlgorithm::Rs256 { modulus_bits: 2048 },
-            vec!["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"],
-            vec!["kty", "n", "e"],
-        ),
+        (KeyAlgorithm::Es512, vec!["kty", "x", "y", "crv", "d"], vec!["kty", "x", "y", "crv"]),
+        (KeyAlgorithm::Ps256 { modulus_bits: 2048 }, rsa.to_vec(), vec!["kty", "n", "e"]),
+        (KeyAlgorithm::Rs256 { modulus_bits: 2048 }, rsa.to_vec(), vec!["kty", "n", "e"]),
     ];
     for (kind, private, public) in kinds {
         let key = SigningKey::generate(kind, "kid-1").unwrap();
@@ -80,6 +84,25 @@ fn generates_stores_and_signs_with_every_kind_of_key() {
             let other = SigningKey::generate(kind, "kid-1").unwrap();
             assert!(!openssl_accepts(&other, &token), "{kind:?}");
         }
+    }
+}
+
+#[test]
+fn keeps_every_byte_of_a_p521_key() {
+    let stored = SigningKey::from_private_jwk(P521, Algorithm::Es512, "K1").unwrap();
+    assert_eq!(stored.private_jwk().expose(), P521);
+    assert!(openssl_accepts(&stored, &stored.sign(None, &claims()).unwrap()));
+    // Every other coordinate begins with a zero byte, which stays.
+    for _ in 0..32 {
+        let key = SigningKey::generate(KeyAlgorithm::Es512, "k").unwrap();
+        let private: Value = serde_json::from_str(key.private_jwk().expose()).unwrap();
+        for member in ["x", "y", "d"] {
+            let bytes = auth_jose::base64url::decode(private[member].as_str().unwrap()).unwrap();
+            assert_eq!(bytes.len(), 66, "{member}");
+        }
+        let token = key.sign(None, &claims()).unwrap();
+        let signature = auth_jose::base64url::decode(token.rsplit('.').next().unwrap()).unwrap();
+        assert_eq!(signature.len(), 132);
     }
 }
 
@@ -110,10 +133,12 @@ fn refuses_keys_that_do_not_fit() {
     assert_eq!(refused(&with("crv", json!("X25519")), Algorithm::EdDsa), KeyError::KeyInvalid);
     assert_eq!(refused(ED25519, Algorithm::Es256), KeyError::KeyInvalid);
     assert_eq!(refused(ED25519, Algorithm::Rs256), KeyError::KeyInvalid);
-    assert_eq!(refused(ED25519, Algorithm::Ps256), KeyError::AlgorithmUnsupported(Algorithm::Ps256));
+    assert_eq!(refused(ED25519, Algorithm::Ps256), KeyError::KeyInvalid);
+    assert_eq!(refused(P521, Algorithm::Es256), KeyError::KeyInvalid);
+    assert_eq!(refused(ED25519, Algorithm::Es384), KeyError::AlgorithmUnsupported(Algorithm::Es384));
     assert_eq!(refused("[]", Algorithm::EdDsa), KeyError::JsonInvalid(JsonError::NotAnObject));
 
-    for kind in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256 { modulus_bits: 2048 }] {
+    for kind in [KeyAlgorithm::Es256, KeyAlgorithm::Es512, KeyAlgorithm::Rs256 { modulus_bits: 2048 }] {
         let key = SigningKey::generate(kind, "k").unwrap();
         let other = SigningKey::generate(kind, "k").unwrap();
         let mut jwk: serde_json::Map<String, Value> =

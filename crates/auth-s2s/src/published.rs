@@ -2,7 +2,7 @@
 //! network once they are there, and an outage of the auth server changes nothing.
 
 use auth_jose::verify::claimed_kid;
-use auth_jose::{Policy, PolicyError};
+use auth_jose::{Algorithm, Policy, PolicyError};
 use auth_verify::{ConfigError, Verified, Verifier, VerifierBuilder};
 use serde::de::IgnoredAny;
 
@@ -64,6 +64,7 @@ impl Receiver {
 
 fn issued_policy(issuer: &str, audience: &ServiceName) -> Result<Policy, PolicyError> {
     Ok(Policy::new(issuer, audience.subject())?
+        .with_algorithms(&Algorithm::SERVER)?
         .with_typ(TOKEN_TYPE)?
         .with_only_audience()
         .with_required_claims(&["jti"])

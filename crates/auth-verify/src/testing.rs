@@ -163,7 +163,11 @@ impl Issuer {
     #[must_use]
     pub fn builder(&self) -> VerifierBuilder {
         let clock: Arc<ManualClock> = Arc::clone(&self.clock);
-        Verifier::builder(&self.issuer(), self.audience(), &self.jwks_url()).clock(clock)
+        let builder = Verifier::builder(&self.issuer(), self.audience(), &self.jwks_url()).clock(clock);
+        match self.algorithm {
+            KeyAlgorithm::Es512 | KeyAlgorithm::Ps256 { .. } => builder.algorithms(&[self.algorithm.into()]),
+            KeyAlgorithm::EdDsa | KeyAlgorithm::Es256 | KeyAlgorithm::Rs256 { .. } => builder,
+        }
     }
 
     /// What a token of `subject` says: `iss`, `aud`, `sub`, `iat`, `exp` and `jti`, to be changed at will

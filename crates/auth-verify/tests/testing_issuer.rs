@@ -13,7 +13,13 @@ async fn check(verifier: &Verifier, token: &str) -> Result<Verified, VerifyError
 
 #[tokio::test]
 async fn signs_tokens_that_its_verifiers_accept() {
-    for algorithm in [KeyAlgorithm::EdDsa, KeyAlgorithm::Es256, KeyAlgorithm::Rs256 { modulus_bits: 2048 }] {
+    for algorithm in [
+        KeyAlgorithm::EdDsa,
+        KeyAlgorithm::Es256,
+        KeyAlgorithm::Es512,
+        KeyAlgorithm::Ps256 { modulus_bits: 2048 },
+        KeyAlgorithm::Rs256 { modulus_bits: 2048 },
+    ] {
         let issuer = Issuer::with_algorithm(algorithm);
         let verifier = issuer.verifier();
         let token = issuer.token_with("U1", &json!({"role": "admin", "email": "ann@example.test"}));

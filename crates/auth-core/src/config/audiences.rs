@@ -56,10 +56,8 @@ fn audience(r: &mut Reader, jwt: &JwtConfig, name: String) -> AudienceConfig {
     if name.is_empty() || name.len() > 64 || !name.chars().all(is_plain) {
         r.refuse((ENTRY, &*name), "expected a name of letters, digits, - and _, which goes into a URL");
     }
-    let algorithm = match r.word(("audiences.<name>.alg", &*name)).unwrap_or(jwt.algorithm) {
-        JwtAlgorithm::Rs256 { .. } => JwtAlgorithm::Rs256 { modulus_bits: jwt.modulus_bits },
-        other => other,
-    };
+    let algorithm: JwtAlgorithm = r.word(("audiences.<name>.alg", &*name)).unwrap_or(jwt.algorithm);
+    let algorithm = algorithm.with_modulus_bits(jwt.modulus_bits);
     let audience = r.list((AUDIENCE, &*name)).unwrap_or_else(|| vec![name.clone()]);
     if audience.is_empty() || audience.iter().any(String::is_empty) {
         r.refuse((AUDIENCE, &*name), "expected one audience or more, none of them empty");

@@ -85,10 +85,11 @@ const MOST_WAITING: i64 = 16;
 pub(super) fn read(r: &mut Reader) -> JwtConfig {
     let bits = u32::try_from(r.integer("jwt.jwks.keyPairConfig.modulusLength", 2048, 2048..=8192));
     let bits = bits.unwrap_or(2048);
-    let algorithm = match r.choice("jwt.jwks.keyPairConfig.alg", JwtAlgorithm::EdDsa) {
-        JwtAlgorithm::Rs256 { .. } => JwtAlgorithm::Rs256 { modulus_bits: bits },
-        other => other,
-    };
+    let algorithm = r.choice("jwt.jwks.keyPairConfig.alg", JwtAlgorithm::EdDsa).with_modulus_bits(bits);
+    let crv = r.text("jwt.jwks.keyPairConfig.crv");
+    if crv.is_some_and(|crv| crv != "Ed25519" || algorithm != JwtAlgorithm::EdDsa) {
+        r.refuse("jwt.jwks.keyPairConfig.crv", "expected Ed25519, and alg EdDSA beside it");
+    }
     let audience = r.list("jwt.jwt.audience");
     if audience.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
         r.refuse("jwt.jwt.audience", "expected one audience or more, none of them empty");

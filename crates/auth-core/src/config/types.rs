@@ -111,11 +111,30 @@ pub enum JwtAlgorithm {
     EdDsa,
     /// ECDSA on P-256 (RFC 7518).
     Es256,
+    /// ECDSA on P-521 (RFC 7518).
+    Es512,
+    /// RSASSA-PSS with SHA-256 (RFC 7518).
+    Ps256 {
+        /// Size of a new key's modulus in bits.
+        modulus_bits: u32,
+    },
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518).
     Rs256 {
         /// Size of a new key's modulus in bits.
         modulus_bits: u32,
     },
+}
+
+impl JwtAlgorithm {
+    /// The same with RSA keys of this size, if it has RSA keys.
+    #[must_use]
+    pub(super) fn with_modulus_bits(self, modulus_bits: u32) -> Self {
+        match self {
+            Self::Ps256 { .. } => Self::Ps256 { modulus_bits },
+            Self::Rs256 { .. } => Self::Rs256 { modulus_bits },
+            Self::EdDsa | Self::Es256 | Self::Es512 => self,
+        }
+    }
 }
 
 impl FromStr for JwtAlgorithm {
@@ -125,6 +144,8 @@ impl FromStr for JwtAlgorithm {
         match text {
             "EdDSA" => Ok(Self::EdDsa),
             "ES256" => Ok(Self::Es256),
+            "ES512" => Ok(Self::Es512),
+            "PS256" => Ok(Self::Ps256 { modulus_bits: 2048 }),
             "RS256" => Ok(Self::Rs256 { modulus_bits: 2048 }),
             _ => Err(()),
         }

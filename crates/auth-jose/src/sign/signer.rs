@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair, RsaSignatureEncoding,
+};
 use josekit::JoseError;
 use josekit::jwk::alg::rsa::RsaKeyPair as RsaJwk;
 use josekit::jws::{JwsAlgorithm, JwsSigner};
@@ -18,8 +20,9 @@ use crate::{Algorithm, base64url};
 /// A key that aws-lc-rs has parsed and checked.
 pub(super) enum Material {
     Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
-    Rsa(RsaKeyPair),
+    /// The signature has two numbers of so many bytes.
+    Ec(EcdsaKeyPair, usize),
+    Rsa(RsaKeyPair, &'static RsaSignatureEncoding),
 }
 
 impl Material {
@@ -28,35 +31,47 @@ impl Material {
             Algorithm::EdDsa | Algorithm::Ed25519 => {
                 require(jwk, "kty", "OKP")?;
                 require(jwk, "crv", "Ed25519")?;
-                let pair = Ed25519KeyPair::from_seed_and_public_key(&octets(jwk, "d")?, &octets(jwk, "x")?);
+                let pair =
+                    Ed25519KeyPair::from_seed_and_public_key(&octets(jwk, "d", 32)?, &octets(jwk, "x", 32)?);
                 pair.map(Self::Ed25519).or(Err(KeyError::KeyInvalid))
             }
-            Algorithm::Es256 => {
-                require(jwk, "kty", "EC")?;
-                require(jwk, "crv", "P-256")?;
-                // From the parts: josekit's PKCS#8 lacks the public key, which aws-lc-rs insists on.
-                let point = [&[4][..], &octets(jwk, "x")?, &octets(jwk, "y")?].concat();
-                let alg = &ECDSA_P256_SHA256_FIXED_SIGNING;
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(alg, &octets(jwk, "d")?, &point);
-                pair.map(Self::P256).or(Err(KeyError::KeyInvalid))
-            }
-            Algorithm::Rs256 => {
-                require(jwk, "kty", "RSA")?;
-                let Ok(pair) = RsaJwk::from_jwk(&josekit_jwk(jwk)?) else { return Err(KeyError::KeyInvalid) };
-                let der = Zeroizing::new(pair.to_raw_private_key());
-                RsaKeyPair::from_der(&der).map(Self::Rsa).or(Err(KeyError::KeyInvalid))
-            }
-            Algorithm::Es384 | Algorithm::Ps256 => Err(KeyError::AlgorithmUnsupported(alg)),
+            Algorithm::Es256 => Self::ec(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256", 32, jwk),
+            Algorithm::Es512 => Self::ec(&ECDSA_P521_SHA512_FIXED_SIGNING, "P-521", 66, jwk),
+            // aws-lc-rs makes the salt as long as the hash.
+            Algorithm::Ps256 => Self::rsa(&RSA_PSS_SHA256, jwk),
+            Algorithm::Rs256 => Self::rsa(&RSA_PKCS1_SHA256, jwk),
+            Algorithm::Es384 => Err(KeyError::AlgorithmUnsupported(alg)),
         }
+    }
+
+    fn ec(
+        alg: &'static EcdsaSigningAlgorithm,
+        crv: &str,
+        len: usize,
+        jwk: &Map<String, Value>,
+    ) -> Result<Self, KeyError> {
+        require(jwk, "kty", "EC")?;
+        require(jwk, "crv", crv)?;
+        // From the parts: josekit's PKCS#8 lacks the public key, which aws-lc-rs insists on.
+        let point = [&[4][..], &octets(jwk, "x", len)?, &octets(jwk, "y", len)?].concat();
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(alg, &octets(jwk, "d", len)?, &point);
+        pair.map(|pair| Self::Ec(pair, len)).or(Err(KeyError::KeyInvalid))
+    }
+
+    fn rsa(encoding: &'static RsaSignatureEncoding, jwk: &Map<String, Value>) -> Result<Self, KeyError> {
+        require(jwk, "kty", "RSA")?;
+        let Ok(pair) = RsaJwk::from_jwk(&josekit_jwk(jwk)?) else { return Err(KeyError::KeyInvalid) };
+        let der = Zeroizing::new(pair.to_raw_private_key());
+        RsaKeyPair::from_der(&der).map(|pair| Self::Rsa(pair, encoding)).or(Err(KeyError::KeyInvalid))
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
         match self {
             Self::Ed25519(pair) => Ok(pair.try_sign(message)?.as_ref().to_vec()),
-            Self::P256(pair) => Ok(pair.sign(&SystemRandom::new(), message)?.as_ref().to_vec()),
-            Self::Rsa(pair) => {
+            Self::Ec(pair, _) => Ok(pair.sign(&SystemRandom::new(), message)?.as_ref().to_vec()),
+            Self::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)?;
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature)?;
                 Ok(signature)
             }
         }
@@ -64,8 +79,9 @@ impl Material {
 
     fn signature_len(&self) -> usize {
         match self {
-            Self::Ed25519(_) | Self::P256(_) => 64,
-            Self::Rsa(pair) => pair.public_modulus_len(),
+            Self::Ed25519(_) => 64,
+            Self::Ec(_, len) => 2 * len,
+            Self::Rsa(pair, _) => pair.public_modulus_len(),
         }
     }
 }
@@ -74,9 +90,9 @@ fn require(jwk: &Map<String, Value>, name: &str, value: &str) -> Result<(), KeyE
     if jwk.get(name).and_then(Value::as_str) == Some(value) { Ok(()) } else { Err(KeyError::KeyInvalid) }
 }
 
-fn octets(jwk: &Map<String, Value>, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+fn octets(jwk: &Map<String, Value>, name: &str, len: usize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let bytes = jwk.get(name).and_then(Value::as_str).and_then(base64url::decode).map(Zeroizing::new);
-    bytes.filter(|bytes| bytes.len() == 32).ok_or(KeyError::KeyInvalid)
+    bytes.filter(|bytes| bytes.len() == len).ok_or(KeyError::KeyInvalid)
 }
 
 #[derive(Clone)]

@@ -4,8 +4,9 @@ use auth_jose::{JwkSet, Policy, Timestamp, Verified, VerifyError, base64url, ver
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ pub(crate) struct Forge {
     pub(crate) ed: Ed25519KeyPair,
     pub(crate) p256: EcdsaKeyPair,
     pub(crate) p384: EcdsaKeyPair,
+    pub(crate) p521: EcdsaKeyPair,
     pub(crate) rsa: RsaKeyPair,
 }
 
@@ -36,6 +38,7 @@ impl Forge {
             ed: Ed25519KeyPair::generate().unwrap(),
             p256: ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
             p384: ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            p521: ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             rsa,
         }
     }
@@ -50,6 +53,10 @@ impl Forge {
 
     pub(crate) fn p384_jwk(&self) -> Value {
         ec_jwk("P-384", self.p384.public_key().as_ref(), "es384")
+    }
+
+    pub(crate) fn p521_jwk(&self) -> Value {
+        ec_jwk("P-521", self.p521.public_key().as_ref(), "es512")
     }
 
     pub(crate) fn rsa_jwk(&self) -> Value {
@@ -94,15 +101,15 @@ impl Forge {
     }
 
     pub(crate) fn sign_p256(&self, header: &Value) -> String {
-        let input = input(&header.to_string(), &claims().to_string());
-        let signature = self.p256.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
-        format!("{input}.{}", base64url::encode(signature))
+        sign_ec(&self.p256, header)
     }
 
     pub(crate) fn sign_p384(&self, header: &Value) -> String {
-        let input = input(&header.to_string(), &claims().to_string());
-        let signature = self.p384.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
-        format!("{input}.{}", base64url::encode(signature))
+        sign_ec(&self.p384, header)
+    }
+
+    pub(crate) fn sign_p521(&self, header: &Value) -> String {
+        sign_ec(&self.p521, header)
     }
 
     pub(crate) fn sign_rsa(&self, header: &Value, padding: Padding) -> String {
@@ -150,6 +157,12 @@ pub(crate) fn input(header: &str, payload: &str) -> String {
 pub(crate) fn resigned(token: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     let (input, signature) = token.rsplit_once('.').unwrap();
     format!("{input}.{}", base64url::encode(change(base64url::decode(signature).unwrap())))
+}
+
+fn sign_ec(pair: &EcdsaKeyPair, header: &Value) -> String {
+    let input = input(&header.to_string(), &claims().to_string());
+    let signature = pair.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
+    format!("{input}.{}", base64url::encode(signature))
 }
 
 fn ec_jwk(crv: &str, point: &[u8], kid: &str) -> Value {

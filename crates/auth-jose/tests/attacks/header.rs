@@ -22,6 +22,7 @@ fn refuses_algorithms_that_are_not_on_the_list() {
             ("trailing NUL", named(json!("EdDSA\0")), refused),
             ("homoglyph", named(json!("ЕdDSA")), refused),
             ("HS256", named(json!("HS256")), refused),
+            ("ES512, which is not listed", forge.sign_p521(&json!({"alg": "ES512", "kid": "es"})), refused),
             ("known but not listed", forge.sign_p384(&json!({"alg": "ES384", "kid": "es"})), refused),
             ("number", named(json!(1)), refused),
             ("array", named(json!(["EdDSA"])), refused),
@@ -108,12 +109,13 @@ fn lets_the_key_decide_the_algorithm() {
 #[test]
 fn verifies_every_algorithm_that_is_listed_and_only_those() {
     let forge = Forge::new();
-    let keys = set(&[forge.ed_jwk(), forge.p256_jwk(), forge.p384_jwk(), forge.rsa_jwk()]);
+    let keys = set(&[forge.ed_jwk(), forge.p256_jwk(), forge.p384_jwk(), forge.p521_jwk(), forge.rsa_jwk()]);
     let tokens = [
         (Algorithm::Ed25519, forge.with_header(json!({"alg": "Ed25519", "kid": "ed"}))),
         (Algorithm::EdDsa, forge.with_header(json!({"alg": "EdDSA", "kid": "ed"}))),
         (Algorithm::Es256, forge.sign_p256(&json!({"alg": "ES256", "kid": "es"}))),
         (Algorithm::Es384, forge.sign_p384(&json!({"alg": "ES384", "kid": "es384"}))),
+        (Algorithm::Es512, forge.sign_p521(&json!({"alg": "ES512", "kid": "es512"}))),
         (Algorithm::Ps256, forge.sign_rsa(&json!({"alg": "PS256", "kid": "rs"}), Padding::Pss)),
         (Algorithm::Rs256, forge.sign_rsa(&json!({"alg": "RS256", "kid": "rs"}), Padding::Pkcs1)),
     ];

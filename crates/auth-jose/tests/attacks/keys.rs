@@ -25,7 +25,7 @@ fn without(jwk: &Value, name: &str) -> Value {
 #[test]
 fn accepts_sound_keys_and_what_may_accompany_them() {
     let forge = Forge::new();
-    for jwk in [forge.ed_jwk(), forge.p256_jwk(), forge.p384_jwk(), forge.rsa_jwk()] {
+    for jwk in [forge.ed_jwk(), forge.p256_jwk(), forge.p384_jwk(), forge.p521_jwk(), forge.rsa_jwk()] {
         assert_eq!(outcome(&jwk), Ok(()), "{jwk}");
         assert_eq!(outcome(&without(&jwk, "kid")), Ok(()), "{jwk}");
         let adorned = with(&with(&jwk, "use", json!("sig")), "key_ops", json!(["sign", "verify"]));
@@ -106,13 +106,16 @@ fn refuses_weak_ed25519_points() {
 #[test]
 fn refuses_points_off_their_curve() {
     let forge = Forge::new();
-    for (jwk, len) in [(forge.p256_jwk(), 32), (forge.p384_jwk(), 48)] {
+    for (jwk, len) in [(forge.p256_jwk(), 32), (forge.p384_jwk(), 48), (forge.p521_jwk(), 66)] {
         assert_eq!(outcome(&with(&jwk, "y", jwk["x"].clone())), Err(JwkError::PointRefused));
         let zero = json!(base64url::encode(vec![0; len]));
         assert_eq!(outcome(&with(&with(&jwk, "x", zero.clone()), "y", zero)), Err(JwkError::PointRefused));
         let padded = [vec![0], base64url::decode(jwk["x"].as_str().unwrap()).unwrap()].concat();
         let padded = with(&jwk, "x", json!(base64url::encode(padded)));
         assert_eq!(outcome(&padded), Err(JwkError::MemberInvalid("x")));
+        let short = base64url::decode(jwk["y"].as_str().unwrap()).unwrap()[1..].to_vec();
+        let short = with(&jwk, "y", json!(base64url::encode(short)));
+        assert_eq!(outcome(&short), Err(JwkError::MemberInvalid("y")), "even where its first byte is zero");
         assert_eq!(outcome(&without(&jwk, "y")), Err(JwkError::MemberInvalid("y")));
     }
 }
@@ -186,7 +189,7 @@ fn names_a_key_by_its_thumbprint() {
 
 proptest! {
     #[test]
-    fn survives_any_jwk(kty in "OKP|EC|RSA|oct", crv in "Ed25519|P-256|P-384|", members in proptest::collection::btree_map("x|y|n|e|use|alg|kid", "[A-Za-z0-9_-]{0,86}|\\PC{0,8}", 0..6)) {
+    fn survives_any_jwk(kty in "OKP|EC|RSA|oct", crv in "Ed25519|P-256|P-384|P-521|", members in proptest::collection::btree_map("x|y|n|e|use|alg|kid", "[A-Za-z0-9_-]{0,86}|\\PC{0,8}", 0..6)) {
         let mut jwk: Map<String, Value> = members.into_iter().map(|(name, text)| (name, json!(text))).collect();
         jwk.insert("kty".to_owned(), json!(kty));
         jwk.insert("crv".to_owned(), json!(crv));

@@ -84,6 +84,33 @@ fn refuses_malformed_ecdsa_signatures() {
 }
 
 #[test]
+fn refuses_malformed_signatures_on_p521() {
+    let forge = Forge::new();
+    let policy = policy().with_algorithms(&[Algorithm::Es512]).unwrap();
+    let keys = set(&[forge.p521_jwk()]);
+    let good = forge.sign_p521(&json!({"alg": "ES512", "kid": "es512"}));
+    assert_eq!(check_with(&policy, &keys, &good), Ok(()));
+    let halves = |bytes: &[u8]| (bytes[..66].to_vec(), bytes[66..].to_vec());
+    for (name, bad) in [
+        ("r = s = 0", resigned(&good, |_| vec![0; 132])),
+        ("r = s = 2^528 - 1", resigned(&good, |_| vec![0xff; 132])),
+        ("halves swapped", resigned(&good, |b| [halves(&b).1, halves(&b).0].concat())),
+        ("131 bytes", resigned(&good, |b| b[1..].to_vec())),
+        ("133 bytes", resigned(&good, |b| [&[0], &b[..]].concat())),
+        ("130 bytes", resigned(&good, |b| [&b[1..66], &b[67..]].concat())),
+        ("one bit", resigned(&good, |b| [&b[..131], &[b[131] ^ 1]].concat())),
+    ] {
+        assert_eq!(check_with(&policy, &keys, &bad), Err(VerifyError::SignatureInvalid), "{name}");
+    }
+    // Signed with the other curves' hash, or by a key of another curve under its name.
+    let other = forge.sign_p384(&json!({"alg": "ES512", "kid": "es512"}));
+    assert_eq!(check_with(&policy, &keys, &other), Err(VerifyError::SignatureInvalid));
+    let p384 = set(&[forge.p384_jwk()]);
+    let other = forge.sign_p384(&json!({"alg": "ES512", "kid": "es384"}));
+    assert_eq!(check_with(&policy, &p384, &other), Err(VerifyError::KeyMismatch));
+}
+
+#[test]
 fn keeps_the_two_rsa_paddings_apart() {
     let forge = Forge::new();
     let policy = policy().with_algorithms(&[Algorithm::Rs256, Algorithm::Ps256]).unwrap();

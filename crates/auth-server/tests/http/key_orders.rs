@@ -157,7 +157,7 @@ async fn in_an_emergency_keys_that_cannot_be_opened_go_too(database: TestDatabas
     database.migrate();
     insert(&database, "sealed", "\"$ba$9$00\"", "2029-12-31T00:00:00.000Z", "NULL").await;
     let other = format!(
-        r#"INSERT INTO jwks (id, "publicKey", "privateKey", "createdAt", alg) VALUES ('other', '{PUBLIC}', 'x', '2029-12-31T00:00:00.000Z', 'ES512')"#
+        r#"INSERT INTO jwks (id, "publicKey", "privateKey", "createdAt", alg) VALUES ('other', '{PUBLIC}', 'x', '2029-12-31T00:00:00.000Z', 'ES256K')"#
     );
     database.execute(&other).await;
     let server = Server::on(database).await;

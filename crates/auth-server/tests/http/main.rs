@@ -33,6 +33,7 @@ macro_rules! on_every_database {
 
 mod access;
 mod accounts;
+mod algorithms;
 mod audiences;
 mod base_url;
 mod bearer;

@@ -14,7 +14,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "audiences.<name>.alg",
         None,
-        Choice(&["EdDSA", "ES256", "RS256"]),
+        Choice(&["EdDSA", "ES256", "ES512", "PS256", "RS256"]),
         "`jwt.jwks.keyPairConfig.alg`",
         "The algorithm that signs these tokens.",
     ),

@@ -7,11 +7,24 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "jwt.jwks.keyPairConfig.alg",
         Some("JWT_ALG"),
-        Choice(&["EdDSA", "ES256", "RS256"]),
+        Choice(&["EdDSA", "ES256", "ES512", "PS256", "RS256"]),
         "EdDSA",
         "The algorithm that signs tokens.",
     ),
-    setting("jwt.jwks.keyPairConfig.modulusLength", None, Integer, "2048", "RS256: bits of a new key."),
+    setting(
+        "jwt.jwks.keyPairConfig.crv",
+        None,
+        Choice(&["Ed25519"]),
+        "the one of the algorithm",
+        "EdDSA: the curve, of which there is one.",
+    ),
+    setting(
+        "jwt.jwks.keyPairConfig.modulusLength",
+        None,
+        Integer,
+        "2048",
+        "PS256 and RS256: bits of a new key.",
+    ),
     setting(
         "jwt.jwks.disablePrivateKeyEncryption",
         None,

@@ -1,7 +1,7 @@
 //! The copy of a session in a cookie, signed with the published keys (`jwt.sessionCookieCache`): other services
 //! can check it without a secret.
 
-use auth_jose::{Policy, verify};
+use auth_jose::{Algorithm, Policy, verify};
 use serde_json::{Map, Value};
 
 use super::signing_key;
@@ -22,7 +22,7 @@ pub(super) fn sign(call: &Call, claims: &Value) -> Result<String> {
 pub(super) fn open(call: &Call, token: &str) -> Option<Map<String, Value>> {
     let issuer = call.base_url().origin();
     let policy = Policy::new(issuer, CACHE_AUDIENCE).ok()?.with_typ(TYPE).ok()?;
-    let policy = policy.with_leeway_seconds(LEEWAY).ok()?;
+    let policy = policy.with_algorithms(&Algorithm::SERVER).ok()?.with_leeway_seconds(LEEWAY).ok()?;
     let keys = call.app.keys.as_ref()?.verifying(call.now);
     let verified = verify::<Map<String, Value>>(&policy, &keys, call.now, token).ok()?;
     verified.kid()?;

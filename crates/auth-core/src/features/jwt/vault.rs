@@ -140,6 +140,8 @@ impl From<JwtAlgorithm> for KeyAlgorithm {
         match algorithm {
             JwtAlgorithm::EdDsa => Self::EdDsa,
             JwtAlgorithm::Es256 => Self::Es256,
+            JwtAlgorithm::Es512 => Self::Es512,
+            JwtAlgorithm::Ps256 { modulus_bits } => Self::Ps256 { modulus_bits },
             JwtAlgorithm::Rs256 { modulus_bits } => Self::Rs256 { modulus_bits },
         }
     }

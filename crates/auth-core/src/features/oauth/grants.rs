@@ -1,6 +1,6 @@
 //! The two grants: a service's token about itself (RFC 6749 §4.4), and one on behalf of a user (RFC 8693).
 
-use auth_jose::{JwkSet, Policy, Verified, VerifyError, verify};
+use auth_jose::{Algorithm, JwkSet, Policy, Verified, VerifyError, verify};
 use auth_s2s::{LIFETIME_SECONDS, MAX_CHAIN, ServiceName, TOKEN_TYPE, actors, is_scope};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
@@ -157,6 +157,7 @@ fn open(
     token: &str,
 ) -> Result<Verified<IgnoredAny>, VerifyError> {
     let policy = Policy::new(client::issuer(call), audience).or(Err(VerifyError::AudienceMismatch))?;
+    let policy = policy.with_algorithms(&Algorithm::SERVER).or(Err(VerifyError::AlgorithmNotAllowed))?;
     verify(&policy, keys, call.now, token)
 }
 

@@ -1,7 +1,7 @@
 //! `/introspect` (RFC 7662) and `/revoke` (RFC 7009), for session tokens and for our JWTs.
 
 use auth_jose::jws::MAX_TOKEN_BYTES;
-use auth_jose::{Policy, Verified, base64url, verify};
+use auth_jose::{Algorithm, Policy, Verified, base64url, verify};
 use serde_json::{Map, Value, json};
 
 use super::client::ServiceClient;
@@ -131,6 +131,7 @@ async fn revoke_jwt(cx: &Call, token: &str) -> Result<()> {
 fn verified(cx: &Call, token: &str) -> Option<Verified<Map<String, Value>>> {
     let keys = cx.app.keys.as_ref()?.verifying(cx.now);
     let policy = Policy::new(issuer(cx), audience_of(cx, token)?).ok()?.with_leeway_seconds(0).ok()?;
+    let policy = policy.with_algorithms(&Algorithm::SERVER).ok()?;
     verify(&policy, &keys, cx.now, token).ok()
 }
 
