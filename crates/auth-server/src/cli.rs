@@ -39,6 +39,10 @@ pub enum Command {
     /// Look at the keys that sign tokens, and replace them.
     #[command(subcommand)]
     Keys(Keys),
+    /// Withdraw what others may have: end a user's sessions or one session, and have their tokens refused before they
+    /// expire. A key is withdrawn by `keys retire KID --emergency`.
+    #[command(subcommand)]
+    Revoke(Revoke),
     /// Add services that may call others with their own keys, and change them.
     #[command(subcommand)]
     Service(Service),
@@ -100,6 +104,40 @@ pub enum Keys {
         #[arg(long)]
         emergency: bool,
     },
+}
+
+/// What to withdraw. Running servers and whoever reads /revocations follow within a second.
+#[derive(Debug, Subcommand)]
+pub enum Revoke {
+    /// End every session of a user, and have the tokens refused that were given out before.
+    User(RevokeUser),
+    /// End one session, and have its tokens refused.
+    Session {
+        /// The claim `sid` of its tokens. Without it the session's token, its cookie or a JWT of it is read from standard
+        /// input: the sid alone does not find the session itself.
+        sid: Option<String>,
+        /// Where `revocation.feed` is off: end the session, although its tokens stay good until they expire.
+        #[arg(long)]
+        sessions_only: bool,
+    },
+    /// Have one token refused. Its session goes on, and gets others.
+    Token {
+        /// Its claim `jti`. Without it the token is read from standard input.
+        jti: Option<String>,
+    },
+}
+
+/// Options of `revoke user`.
+#[derive(Debug, Args)]
+pub struct RevokeUser {
+    /// The user's id or e-mail address.
+    pub user: String,
+    /// Have the tokens refused and let the sessions go on: whoever is signed in gets new tokens.
+    #[arg(long, conflicts_with = "sessions_only")]
+    pub tokens_only: bool,
+    /// Where `revocation.feed` is off: end the sessions, although their tokens stay good until they expire.
+    #[arg(long)]
+    pub sessions_only: bool,
 }
 
 /// What to do with services. A running server takes changes up within a second.

@@ -7,6 +7,8 @@ mod adopt;
 mod ids;
 #[path = "cli/notices.rs"]
 mod notices;
+#[path = "cli/revoke.rs"]
+mod revoke;
 #[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
 #[path = "cli/tls.rs"]
 mod tls;
@@ -117,6 +119,7 @@ fn help_tells_what_each_command_does() {
         "inspect",
         "keys",
         "mail",
+        "revoke",
         "gen-secret",
         "gen-error-code",
         "--config",
@@ -131,6 +134,7 @@ fn help_tells_what_each_command_does() {
         ("gen-error-code", "--registered-in"),
         ("inspect", "standard input"),
         ("keys", "rotate"),
+        ("revoke", "session"),
         ("service", "disable"),
         ("mail", "test"),
         ("check-config", "without secrets"),

@@ -112,6 +112,14 @@ impl Verifier {
         self.0.revocations.add(revocations, now.tick);
     }
 
+    /// Whether a token that was good when it was verified has been withdrawn since. For what outlives one request,
+    /// such as a WebSocket: ask again now and then. Whether it has expired is another question
+    /// ([`Verified::expires_at`]).
+    #[must_use]
+    pub fn is_revoked<C>(&self, token: &Verified<C>) -> bool {
+        self.0.revocations.concern(token, self.0.timeline.now().tick)
+    }
+
     /// How long the keys at hand are past their time, because no newer ones could be had: zero while they
     /// are fresh. Alarm on it before [`VerifierBuilder::max_stale_seconds`] is reached.
     #[must_use]

@@ -2,12 +2,16 @@
 
 use auth_jose::Timestamp;
 
-use super::Inspector;
 use super::report::{Explained, moment};
 use super::token::signed_by;
+use super::{Inspector, without_frame};
+use crate::app::App;
+use crate::config::CookieKind;
 use crate::crypto::mac::MacKey;
 use crate::crypto::signed::CookieSigner;
 use crate::features::session::open_compact_copy;
+use crate::revocation::{self, Claims};
+use crate::wire::cookie_parts;
 
 const SESSION_TOKEN_LENGTH: usize = 32;
 
@@ -71,6 +75,7 @@ impl Inspector<'_> {
         let (session, user) = match found {
             Ok(Some(found)) => found,
             Ok(None) => {
+                self.tokens_of_session(token, explained).await;
                 return "not valid: the database has no such session; it was ended, or is another server's"
                     .to_owned();
             }
@@ -81,10 +86,21 @@ impl Inspector<'_> {
         explained.fact("created", moment(session.created_at(), self.now));
         explained.fact("updated", moment(session.updated_at.0, self.now));
         explained.fact("expires", moment(session.expires_at.0, self.now));
+        self.tokens_of_session(token, explained).await;
         if session.expires_at.0 <= self.now {
             "not valid: it has expired".to_owned()
         } else {
             "valid now".to_owned()
+        }
+    }
+
+    /// Whether the tokens of a session are withdrawn.
+    async fn tokens_of_session(&self, token: &str, explained: &mut Explained) {
+        let sid = revocation::sid(token);
+        // No user's tokens: only those of the session are looked for.
+        let claims = Claims { kid: None, jti: None, sid: Some(&sid), sub: "", issued_at: None };
+        for entry in self.app.withdrawals(&claims).await.unwrap_or_default() {
+            explained.fact("withdrawn", self.withdrawal(&entry));
         }
     }
 
@@ -116,6 +132,20 @@ impl Inspector<'_> {
             }
         })
     }
+}
+
+/// The session token in a text, a signed value or a cookie, whatever its signature is worth: who ends the session only
+/// has to know which.
+pub(crate) fn session_token_in(app: &App, text: &str) -> Option<String> {
+    let text = without_frame(text);
+    let name = app.config.cookies.cookie(CookieKind::SessionToken).name;
+    let bare = name.strip_prefix("__Secure-").unwrap_or(&name);
+    let in_cookie = [format!("__Secure-{bare}"), bare.to_owned()];
+    let value = in_cookie.iter().find_map(|name| cookie_parts::find(text, name));
+    let value = value.as_deref().unwrap_or(text);
+    let token = value.split(['.', '%']).next().unwrap_or_default();
+    let is_alone = value.bytes().filter(|byte| *byte == b'.').count() < 2;
+    (is_alone && is_session_token(token)).then(|| token.to_owned())
 }
 
 fn is_session_token(text: &str) -> bool {

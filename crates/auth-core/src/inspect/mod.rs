@@ -8,6 +8,7 @@ mod cookie;
 mod report;
 mod token;
 
+pub(crate) use cookie::session_token_in;
 pub use report::Explained;
 
 use auth_jose::Timestamp;
@@ -65,7 +66,7 @@ impl Inspector<'_> {
         if let Some(sealed) = self.sealed(text) {
             return Some(sealed);
         }
-        if let Some(token) = self.token(text) {
+        if let Some(token) = self.token(text).await {
             return Some(token);
         }
         if let Some(copy) = self.compact_copy(text) {

@@ -1,20 +1,22 @@
 //! JWTs of every signature, and encrypted copies of sessions.
 
 use auth_jose::verify::VerifyError;
-use auth_jose::{Algorithm, JweKey, Policy, base64url, json, verify};
+use auth_jose::{Algorithm, JweKey, Policy, Timestamp, Verified, base64url, json, verify};
 use serde_json::{Map, Value};
 
-use super::Inspector;
 use super::report::{Explained, moment};
+use super::{Inspector, without_frame};
 use crate::crypto::hs256::Hs256Key;
+use crate::error::Error;
 use crate::features::jwt::Phase;
 use crate::features::session::{CACHE_AUDIENCE, CACHE_INFO, CACHE_SALT};
+use crate::revocation::{Claims, Entry, Revoked};
 
 /// The HKDF salt of upstream's copy of an account.
 const ACCOUNT_SALT: &str = "better-auth-account";
 
 impl Inspector<'_> {
-    pub(super) fn token(&self, text: &str) -> Option<Explained> {
+    pub(super) async fn token(&self, text: &str) -> Option<Explained> {
         let segments: Vec<&str> = text.split('.').collect();
         let is_plain = |segment: &&str| {
             segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -27,7 +29,7 @@ impl Inspector<'_> {
                 let header = object(header)?;
                 match header.get("alg").and_then(Value::as_str)? {
                     "HS256" => Some(self.under_the_secret(text, payload)),
-                    _ => Some(self.under_a_key(text, &header, payload)),
+                    _ => Some(self.under_a_key(text, &header, payload).await),
                 }
             }
             [header, _, _, _, _] => Some(self.encrypted(text, &object(header)?)),
@@ -36,7 +38,7 @@ impl Inspector<'_> {
     }
 
     /// A token for APIs, or a copy of a session that the published keys sign.
-    fn under_a_key(&self, token: &str, header: &Map<String, Value>, payload: &str) -> Explained {
+    async fn under_a_key(&self, token: &str, header: &Map<String, Value>, payload: &str) -> Explained {
         let text = |name: &str| header.get(name).and_then(Value::as_str);
         let alg = text("alg").unwrap_or_default();
         let is_copy = text("typ") == Some("better-auth.session-cache+jwt");
@@ -69,11 +71,69 @@ impl Inspector<'_> {
             },
         );
         let verdict = match self.judge(token, text("typ"), &claims, is_copy) {
-            Ok(()) if is_copy => "valid now, beside the session token that it was made for".to_owned(),
-            Ok(()) => "valid now, as far as this server knows: an API may ask for more".to_owned(),
+            Ok(_) if is_copy => "valid now, beside the session token that it was made for".to_owned(),
+            Ok(verified) => self.withdrawn(&verified, &mut explained).await,
             Err(reason) => format!("not valid: {reason}"),
         };
         explained.verdict(verdict)
+    }
+
+    /// A token for users that this server has made and that has not expired; else the reason.
+    pub(crate) fn good_token(&self, token: &str) -> Result<Verified<Map<String, Value>>, String> {
+        let token = without_frame(token);
+        let claims = token.split('.').nth(1).and_then(object).ok_or("this is no JWT")?;
+        self.judge(token, None, &claims, false)
+            .map_err(|reason| format!("not a valid token of this server: {reason}"))
+    }
+
+    /// Whether a token that is good otherwise has been withdrawn, and whether its session is still there.
+    async fn withdrawn(&self, token: &Verified<Map<String, Value>>, explained: &mut Explained) -> String {
+        let claims = Claims::of(token);
+        let found = async {
+            let session = match claims.sid {
+                Some(sid) => self.app.session_of(claims.sub, sid, self.now).await?,
+                None => None,
+            };
+            Ok::<_, Error>((self.app.withdrawals(&claims).await?, session))
+        };
+        let (entries, session) = match found.await {
+            Ok(found) => found,
+            Err(error) => return format!("cannot be judged: {error}"),
+        };
+        if claims.sid.is_some() {
+            let session = session.map_or("not found: it has ended, or expired".to_owned(), |session| {
+                format!("{}, expires {}", session.id, moment(session.expires_at.0, self.now))
+            });
+            explained.fact("session", session);
+        }
+        for entry in &entries {
+            explained.fact("withdrawn", self.withdrawal(entry));
+        }
+        if !entries.is_empty() {
+            return "not valid: it was withdrawn; who reads /revocations or asks /introspect refuses it"
+                .to_owned();
+        }
+        if self.app.config.revocation.is_on() {
+            explained.fact("withdrawn", "no");
+        } else {
+            explained.fact("withdrawn", "never: revocation.feed is off");
+        }
+        "valid now, as far as this server knows: an API may ask for more".to_owned()
+    }
+
+    /// What an entry of the list says, in words.
+    pub(super) fn withdrawal(&self, entry: &Entry) -> String {
+        let what = match &entry.what {
+            Revoked::Key(_) => "every token of its key".to_owned(),
+            Revoked::Session(_) => "every token of its session".to_owned(),
+            Revoked::Subject { issued_before, .. } => {
+                let before = Timestamp::from_seconds(*issued_before);
+                format!("every token of its user from before {}", before.to_iso())
+            }
+            Revoked::Token(_) => "this token".to_owned(),
+        };
+        let (since, until) = (entry.since(), Timestamp::from_seconds(entry.expires_at));
+        format!("{what}, since {}, kept until {}", moment(since, self.now), moment(until, self.now))
     }
 
     /// The first reason to refuse the token, by the rules of `auth-verify`.
@@ -83,7 +143,7 @@ impl Inspector<'_> {
         typ: Option<&str>,
         claims: &Map<String, Value>,
         is_copy: bool,
-    ) -> Result<(), String> {
+    ) -> Result<Verified<Map<String, Value>>, String> {
         let keys = self.app.keys.as_ref().ok_or("this server has no keys")?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let audiences: Vec<&str> = match claims.get("aud") {
@@ -100,7 +160,7 @@ impl Inspector<'_> {
         };
         let policy = policy.map_err(|error| error.to_string())?;
         let verified = verify::<Map<String, Value>>(&policy, &keys.verifying(self.now), self.now, token);
-        verified.map_err(|error| match error {
+        let verified = verified.map_err(|error| match error {
             VerifyError::KeyUnknown => {
                 "no published key has this `kid`, so its signature cannot be checked".to_owned()
             }
@@ -120,7 +180,7 @@ impl Inspector<'_> {
         if is_copy && !audiences.contains(&CACHE_AUDIENCE) {
             return Err("it is not for this server".to_owned());
         }
-        Ok(())
+        Ok(verified)
     }
 
     /// A copy of a session, or the link of a mail: what only this server reads.

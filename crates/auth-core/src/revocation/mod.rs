@@ -5,10 +5,11 @@
 //! (docs/adr/0008). They are kept until the last token that they concern has expired.
 
 mod feed;
+mod orders;
 mod store;
 
-use auth_jose::Timestamp;
-use auth_jose::base64url;
+use auth_jose::{Timestamp, Verified, base64url};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
@@ -19,6 +20,7 @@ use crate::store::Db;
 
 pub use feed::Feed;
 pub(crate) use feed::{Batch, Page, PageKey};
+pub use orders::{Outcome, RevokeError, Scope};
 pub(crate) use store::Entry;
 
 /// Clocks of verifiers may differ from ours, and their leeway is added: entries outlive tokens by this.
@@ -123,14 +125,14 @@ impl App {
 
     /// Whether a token that is good otherwise is withdrawn.
     pub(crate) async fn is_withdrawn(&self, token: &Claims<'_>) -> Result<bool> {
-        Ok(self
-            .store
-            .db()
-            .await?
-            .list_revocations_of(&token.names())
-            .await?
-            .iter()
-            .any(|it| token.is_hit(it)))
+        Ok(!self.withdrawals(token).await?.is_empty())
+    }
+
+    /// What withdraws a token that is good otherwise, oldest first.
+    pub(crate) async fn withdrawals(&self, token: &Claims<'_>) -> Result<Vec<Entry>> {
+        let mut entries = self.store.db().await?.list_revocations_of(&token.names()).await?;
+        entries.retain(|entry| token.is_hit(&entry.what));
+        Ok(entries)
     }
 
     /// Removes what no token is left of.
@@ -151,8 +153,20 @@ pub(crate) struct Claims<'a> {
     pub(crate) issued_at: Option<i64>,
 }
 
-impl Claims<'_> {
-    fn names(&self) -> Vec<&str> {
+impl<'a> Claims<'a> {
+    /// Those of a token whose signature is known to be good.
+    pub(crate) fn of<C>(token: &'a Verified<C>) -> Self {
+        let text = |name: &str| token.raw_claims().get(name).and_then(Value::as_str);
+        Self {
+            kid: token.kid(),
+            jti: text("jti"),
+            sid: text("sid"),
+            sub: token.subject(),
+            issued_at: token.issued_at().map(Timestamp::seconds),
+        }
+    }
+
+    fn names(&self) -> Vec<&'a str> {
         self.kid.into_iter().chain(self.jti).chain(self.sid).chain([self.sub]).collect()
     }
 

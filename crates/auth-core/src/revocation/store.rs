@@ -56,6 +56,13 @@ impl Revoked {
     }
 }
 
+impl Entry {
+    /// When it was written, or a little later: numbers begin with the time.
+    pub(crate) fn since(&self) -> Timestamp {
+        Timestamp::from_millis(self.number / 1000)
+    }
+}
+
 impl Row {
     /// Nothing for a kind that a later version has written.
     fn into_entry(self) -> Option<Entry> {
@@ -118,10 +125,10 @@ impl Db {
     }
 
     /// The entries, of whatever kind, with one of these names.
-    pub(super) async fn list_revocations_of(&mut self, names: &[&str]) -> Result<Vec<Revoked>> {
-        let rows = revocation::table.filter(revocation::name.eq_any(names));
+    pub(super) async fn list_revocations_of(&mut self, names: &[&str]) -> Result<Vec<Entry>> {
+        let rows = revocation::table.filter(revocation::name.eq_any(names)).order(revocation::number.asc());
         let rows: Vec<Row> = on!(self, |conn| rows.select(Row::as_select()).load(conn).await?);
-        Ok(rows.into_iter().filter_map(Row::into_entry).map(|entry| entry.what).collect())
+        Ok(rows.into_iter().filter_map(Row::into_entry).collect())
     }
 
     /// Removes entries that no token is left of. By their numbers, so that no range is locked against those who

@@ -1,6 +1,5 @@
 //! `inspect`.
 
-use std::io::Read as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,18 +10,12 @@ use auth_core::inspect::Inspector;
 use auth_core::store::Store;
 use auth_jose::{OsEntropy, SystemClock};
 
-use super::{print, settings};
+use super::{or_standard_input, print, settings};
 use crate::cli::Inspect;
 use crate::serve;
 
-/// Longer texts are none of ours.
-const MAX_BYTES: u64 = 1 << 20;
-
 pub(super) fn run(config: Config, options: &Inspect) -> Result<ExitCode, String> {
-    let text = match options.text.as_deref() {
-        Some(text) if text != "-" => text.to_owned(),
-        _ => from_standard_input()?,
-    };
+    let text = or_standard_input(options.text.as_deref())?;
     let secrets = settings::secrets_at_hand(&config);
     let stand_in = Secrets::one(settings::random());
     let has_database = !options.offline && config.database.url.file().is_none_or(std::path::Path::exists);
@@ -58,11 +51,4 @@ pub(super) fn run(config: Config, options: &Inspect) -> Result<ExitCode, String>
         print(format_args!("{about}"))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn from_standard_input() -> Result<String, String> {
-    let mut text = String::new();
-    let read = std::io::stdin().take(MAX_BYTES).read_to_string(&mut text);
-    read.map_err(|error| format!("cannot read standard input: {error}"))?;
-    Ok(text)
 }

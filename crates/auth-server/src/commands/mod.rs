@@ -7,10 +7,11 @@ mod generate;
 mod inspect;
 mod keys;
 mod mail;
+mod revoke;
 mod service;
 mod settings;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
 use auth_core::config::Config;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, String> {
         Command::Adopt(options) => adopt::run(&settings::load(file)?, &options),
         Command::CheckConfig => print(format_args!("{:#?}\n", settings::load(file)?)),
         Command::Keys(order) => keys::run(settings::load(file)?, &order),
+        Command::Revoke(order) => revoke::run(settings::load(file)?, &order),
         Command::Service(options) => service::run(settings::load(file)?, &options),
         Command::Mail(Mail::Test { address }) => mail::test(&settings::load(file)?, &address),
         Command::Inspect(options) => inspect::run(settings::load(file)?, &options),
@@ -67,6 +69,20 @@ fn migrate(config: &Config, dry_run: bool) -> Result<ExitCode, String> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Longer texts are none of ours.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What was given as an argument, else standard input: others on the machine can read arguments.
+fn or_standard_input(argument: Option<&str>) -> Result<String, String> {
+    if let Some(text) = argument.filter(|text| *text != "-") {
+        return Ok(text.to_owned());
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().take(MAX_BYTES).read_to_string(&mut text);
+    read.map_err(|error| format!("cannot read standard input: {error}"))?;
+    Ok(text)
 }
 
 /// Writes to standard output. A reader that has seen enough (`| head`) is no failure.

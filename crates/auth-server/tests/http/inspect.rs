@@ -2,6 +2,7 @@
 
 use auth_core::crypto::secrets::Secrets;
 use auth_core::inspect::{Explained, Inspector};
+use auth_core::revocation::{Revoked, Scope};
 use auth_core::testing::{SECRET, TestDatabase, TestUser, get, post};
 use auth_jose::{Clock, KeyAlgorithm, Secret, SigningKey, base64url};
 use serde_json::json;
@@ -13,6 +14,8 @@ on_every_database!(
     a_jwt_of_somebody_else_is_not_ours,
     a_session_cookie_is_looked_up,
     a_bare_session_token_is_looked_up,
+    a_withdrawn_token_says_what_withdraws_it,
+    a_token_says_whether_its_session_is_there,
     a_copy_of_a_session_is_opened_in_every_form,
     a_hash_is_described_without_a_byte_of_it,
     what_is_none_of_ours_is_not_repeated,
@@ -129,6 +132,79 @@ async fn a_bare_session_token_is_looked_up(database: TestDatabase) {
     assert_eq!(about.verdict, "not valid: it has expired");
     let about = one(&server, &"a".repeat(32), &[]).await;
     assert!(about.verdict.starts_with("not valid: the database has no such session"), "{about}");
+}
+
+async fn a_withdrawn_token_says_what_withdraws_it(database: TestDatabase) {
+    let server = Server::with(database, json!({ "revocation": { "feed": "public" } })).await;
+    let refused = "not valid: it was withdrawn; who reads /revocations or asks /introspect refuses it";
+    let ada = server.sign_up("Ada").await;
+    let token = jwt(&server, &ada).await;
+    let about = one(&server, &token, &[]).await;
+    assert_eq!(fact(&about, "withdrawn"), "no");
+
+    server.app.revoke_token(&token).await.unwrap();
+    let about = one(&server, &token, &[]).await;
+    let times = "since 2030-01-01T00:00:00.000Z (in 0 s), kept until 2030-01-01T00:25:00.000Z (in 25 min)";
+    assert_eq!(
+        (about.verdict.as_str(), fact(&about, "withdrawn")),
+        (refused, &*format!("this token, {times}"))
+    );
+
+    let other = jwt(&server, &ada).await;
+    assert_eq!(fact(&one(&server, &other, &[]).await, "withdrawn"), "no");
+    let sid = crate::jwt::claims(&json!(other))["sid"].as_str().unwrap().to_owned();
+    server.app.revoke_session(&sid, Scope::Everything).await.unwrap();
+    let about = one(&server, &other, &[]).await;
+    assert_eq!(about.verdict, refused);
+    assert!(fact(&about, "withdrawn").starts_with("every token of its session, since 2030"), "{about}");
+    // The session goes on, and says that its tokens do not.
+    for text in [&ada.signed, &ada.token] {
+        let about = one(&server, text, &[&ada.token]).await;
+        assert_eq!(about.verdict, "valid now");
+        assert!(fact(&about, "withdrawn").starts_with("every token of its session, since 2030"), "{about}");
+    }
+
+    let bob = server.sign_up("Bob").await;
+    let token = jwt(&server, &bob).await;
+    let header = auth_jose::base64url::decode(token.split('.').next().unwrap()).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    server.clock.advance(5);
+    server.app.revoke_user(&bob.id, Scope::Tokens).await.unwrap();
+    let key = Revoked::Key(header["kid"].as_str().unwrap().to_owned());
+    server.app.revoke(vec![key], server.clock.now()).await.unwrap();
+    let about = one(&server, &token, &[]).await;
+    let all: Vec<_> =
+        about.facts.iter().filter(|(name, _)| name == "withdrawn").map(|(_, value)| value).collect();
+    assert_eq!((about.verdict.as_str(), all.len()), (refused, 2), "{about}");
+    assert!(
+        all[0].starts_with("every token of its user from before 2030-01-01T00:00:04.000Z, since 2030"),
+        "{about}"
+    );
+    assert!(all[1].starts_with("every token of its key, since 2030-01-01T00:00:05"), "{about}");
+}
+
+async fn a_token_says_whether_its_session_is_there(database: TestDatabase) {
+    let server = Server::with(database, json!({ "revocation": { "feed": "public" } })).await;
+    let ada = server.sign_up("Ada").await;
+    let token = jwt(&server, &ada).await;
+    let about = one(&server, &token, &[&ada.token]).await;
+    assert!(fact(&about, "session").ends_with(", expires 2030-01-08T00:00:00.000Z (in 7 days)"), "{about}");
+    server.call(post("/sign-out", json!({})).by(&ada.by_cookie())).await;
+    let about = one(&server, &token, &[&ada.token]).await;
+    assert_eq!(fact(&about, "session"), "not found: it has ended, or expired");
+    assert!(about.verdict.starts_with("not valid: it was withdrawn"), "{about}");
+    let about = one(&server, &ada.token, &[&ada.token]).await;
+    assert!(about.verdict.starts_with("not valid: the database has no such session"), "{about}");
+    assert!(fact(&about, "withdrawn").starts_with("every token of its session, since 2030"), "{about}");
+
+    let silent = server.beside(json!({})).await;
+    let bob = silent.sign_up("Bob").await;
+    let token = jwt(&silent, &bob).await;
+    silent.call(post("/sign-out", json!({})).by(&bob.by_cookie())).await;
+    let about = one(&silent, &token, &[&bob.token]).await;
+    assert!(about.verdict.starts_with("valid now"), "{about}");
+    assert_eq!(fact(&about, "session"), "not found: it has ended, or expired");
+    assert_eq!(fact(&about, "withdrawn"), "never: revocation.feed is off");
 }
 
 async fn a_copy_of_a_session_is_opened_in_every_form(database: TestDatabase) {

@@ -65,6 +65,7 @@ mod queries;
 mod rate_limit;
 mod refresh;
 mod revocation;
+mod revoke_orders;
 mod routes;
 mod secrets;
 mod services;

@@ -55,7 +55,7 @@ async fn list_after(server: &Server, after: i64) -> Map<String, Value> {
 }
 
 /// Every entry, without when it may be forgotten.
-async fn entries(server: &Server) -> Vec<Value> {
+pub(crate) async fn entries(server: &Server) -> Vec<Value> {
     let list = list_after(server, 0).await;
     let entries = list["entries"].as_array().unwrap().iter().cloned();
     entries

@@ -1,13 +1,13 @@
 //! Server processes on one PostgreSQL, and people who sign up and out.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::verifier::ISSUER;
 
@@ -43,13 +43,13 @@ fn run_psql(url: &str, sql: &str) {
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
-    folder: PathBuf,
+    pub(crate) folder: TempDir,
     client: Client,
 }
 
 /// Somebody who has signed up.
 pub(crate) struct User {
-    cookie: String,
+    pub(crate) cookie: String,
     pub(crate) token: String,
 }
 
@@ -60,8 +60,7 @@ impl Server {
     }
 
     pub(crate) async fn start_on(binary: &str, database: &str, port: u16) -> Self {
-        let folder = std::env::temp_dir().join(format!("auth-drill-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = TempDir::new().unwrap();
         let settings = json!({
             "baseURL": ISSUER,
             "secret": "a-secret-of-the-drill-0123456789-abcdef",
@@ -70,12 +69,12 @@ impl Server {
             "revocation": { "feed": "public" },
             "emailAndPassword": { "password": { "memoryKiB": 1024, "iterations": 1, "parallelism": 1 } },
         });
-        let config = folder.join("auth.json");
+        let config = folder.path().join("auth.json");
         std::fs::write(&config, settings.to_string()).unwrap();
         let child = Command::new(binary)
             .args(["serve", "--config"])
             .arg(&config)
-            .current_dir(&folder)
+            .current_dir(folder.path())
             .env_clear()
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -124,10 +123,15 @@ impl Server {
         let response = self.post("/sign-up/email", "", body).await;
         let cookie = response.headers().get(SET_COOKIE).unwrap().to_str().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();
-        let answer = self.client.get(self.url("/token")).header(COOKIE, &cookie).send().await.unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        let token = answer.get("token").and_then(Value::as_str).unwrap().to_owned();
+        let token = self.token(&cookie).await;
         User { cookie, token }
+    }
+
+    /// Another token of a session.
+    pub(crate) async fn token(&self, cookie: &str) -> String {
+        let answer = self.client.get(self.url("/token")).header(COOKIE, cookie).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer.get("token").and_then(Value::as_str).unwrap().to_owned()
     }
 
     pub(crate) async fn sign_out(&self, user: &User) {
@@ -138,6 +142,5 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,11 +1,12 @@
 //! One verifier process, and the driver's end of it. A line in, a line out.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use auth_jose::{Clock, SystemClock};
-use auth_verify::{Gate, RevocationFeed, UserClaims, Verifier};
+use auth_verify::{Gate, RevocationFeed, UserClaims, Verified, Verifier};
 use tokio::sync::mpsc;
 
 /// What both servers call themselves.
@@ -34,6 +35,8 @@ pub(crate) async fn run(jwks: &str, feed: &str, close_after: u32, cached_tokens:
                 println!("{}", SystemClock.now().millis());
             }
             "status" => println!("{}", status(&gate, token).await),
+            "entries" => println!("{}", verifier.metrics().revocations),
+            "lookups" => println!("{}", lookups(&verifier, jwks, token).await),
             "report" => println!("{}", report(&verifier, &gate, token).await),
             other => panic!("{other}"),
         }
@@ -58,6 +61,26 @@ async fn report(verifier: &Verifier, gate: &Gate, token: &str) -> String {
     format!("{} {} {nanos}", verifier.metrics().revocations, rss_kib())
 }
 
+/// How many of the tokens in a file are withdrawn, and the nanoseconds that one takes to be looked up.
+async fn lookups(verifier: &Verifier, jwks: &str, file: &str) -> String {
+    const PASSES: usize = 5;
+    // One that knows of no list: withdrawn tokens are good to it.
+    let plain = Verifier::builder(ISSUER, ISSUER, jwks).cached_tokens(0).build().unwrap();
+    let mut tokens: Vec<Verified<UserClaims>> = Vec::new();
+    for token in std::fs::read_to_string(file).unwrap().lines() {
+        tokens.push(plain.verify(token).await.unwrap());
+    }
+    let mut passes = Vec::new();
+    let mut withdrawn = 0;
+    for _ in 0..PASSES {
+        let begin = Instant::now();
+        withdrawn = tokens.iter().filter(|token| verifier.is_revoked(token)).count();
+        passes.push(begin.elapsed().as_nanos() / u128::try_from(tokens.len()).unwrap());
+    }
+    passes.sort_unstable();
+    format!("{withdrawn} {}", passes.get(PASSES / 2).unwrap())
+}
+
 fn rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
@@ -76,6 +99,13 @@ pub(crate) struct Report {
     pub(crate) entries: u64,
     pub(crate) rss_kib: u64,
     pub(crate) nanos: f64,
+}
+
+/// What a process tells about tokens.
+pub(crate) struct Lookups {
+    pub(crate) withdrawn: usize,
+    /// Of one, the median of some passes.
+    pub(crate) nanos: u64,
 }
 
 impl Process {
@@ -115,6 +145,18 @@ impl Process {
     pub(crate) fn status(&mut self, token: &str) -> u16 {
         self.say("status", token);
         self.answer().parse().unwrap()
+    }
+
+    pub(crate) fn entries(&mut self) -> u64 {
+        self.say("entries", "-");
+        self.answer().parse().unwrap()
+    }
+
+    pub(crate) fn lookups(&mut self, file: &Path) -> Lookups {
+        self.say("lookups", file.to_str().unwrap());
+        let answer = self.answer();
+        let (withdrawn, nanos) = answer.split_once(' ').unwrap();
+        Lookups { withdrawn: withdrawn.parse().unwrap(), nanos: nanos.parse().unwrap() }
     }
 
     pub(crate) fn report(&mut self, token: &str) -> Report {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use auth_jose::{KeyAlgorithm, SigningKey, Timestamp};
 use auth_verify::testing::{Fault, Issuer, START};
-use auth_verify::{Revocation, RevocationFeed, Verifier, VerifyError};
+use auth_verify::{Revocation, RevocationFeed, UserClaims, Verified, Verifier, VerifyError};
 use serde_json::{Value, json};
 
 use crate::support::{AUDIENCE, Answer, ISSUER, NOW, check, eventually, key};
@@ -52,6 +52,19 @@ async fn point_13_what_is_withdrawn_is_refused_everywhere_whatever_was_remembere
         assert_eq!(check(verifier, &other).await, Ok(()));
         assert_eq!(verifier.metrics().revocations, 1);
     }
+}
+
+#[tokio::test]
+async fn point_13_a_token_that_was_good_can_be_asked_about_again() {
+    let issuer = Issuer::start();
+    let verifier = reading(&issuer);
+    let (ended, other) = (token_of(&issuer, "S1"), token_of(&issuer, "S2"));
+    let ended: Verified<UserClaims> = verifier.verify(&ended).await.unwrap();
+    let other: Verified<UserClaims> = verifier.verify(&other).await.unwrap();
+    assert!(!verifier.is_revoked(&ended) && !verifier.is_revoked(&other));
+    issuer.withdraw(&session("S1"));
+    eventually(&verifier, |metrics| metrics.revocations == 1).await;
+    assert!(verifier.is_revoked(&ended) && !verifier.is_revoked(&other));
 }
 
 #[tokio::test]

@@ -79,15 +79,7 @@ fn kind(cx: &Call, token: &str) -> Kind {
 async fn introspect_jwt(cx: &Call, token: &str) -> Result<Option<Value>> {
     let Some(verified) = verified(cx, token) else { return Ok(None) };
     let raw = verified.raw_claims();
-    let text = |name: &str| raw.get(name).and_then(Value::as_str);
-    let claims = Claims {
-        kid: verified.kid(),
-        jti: text("jti"),
-        sid: text("sid"),
-        sub: verified.subject(),
-        issued_at: verified.issued_at().map(auth_jose::Timestamp::seconds),
-    };
-    if cx.app.is_withdrawn(&claims).await? {
+    if cx.app.is_withdrawn(&Claims::of(&verified)).await? {
         return Ok(None);
     }
     let mut answer = json!({ "active": true, "token_type": "Bearer" });
