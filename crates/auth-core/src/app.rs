@@ -17,8 +17,9 @@ use crate::hooks::HookList;
 use crate::id::Id;
 use crate::limits::Limits;
 use crate::mail::Mailer;
+use crate::redis::Redis;
 use crate::reply::Outgoing;
-use crate::revocation::Feed;
+use crate::revocation::{Feed, Remembered};
 use crate::router::{PathTaken, Router};
 use crate::store::Store;
 use crate::store::adopt::Shape;
@@ -50,6 +51,10 @@ pub struct Shared {
     pub services: Registry,
     /// Who waits for what is withdrawn.
     pub feed: Feed,
+    /// Valkey or Redis, if there is one.
+    pub redis: Option<Redis>,
+    /// What Valkey or Redis holds of what is withdrawn.
+    pub(crate) remembered: Remembered,
     /// Sends mail.
     pub mail: Mailer,
     /// How rows have to be written to be valid in the tables at hand.
@@ -86,6 +91,9 @@ pub enum BuildError {
     /// The rules for service tokens.
     #[error("cannot check service tokens: {0}")]
     Services(#[from] PolicyError),
+    /// The client of Valkey or Redis could not be set up.
+    #[error("cannot set up the client of Redis: {0}")]
+    Redis(String),
     /// The thread that delivers mail could not be started.
     #[error("cannot start the thread that delivers mail: {0}")]
     Mail(String),
@@ -123,6 +131,13 @@ impl Shared {
             keys: config.plugins.jwt.then(|| Keyring::new(&config, secrets)),
             services: Registry::new(&config.services)?,
             feed: Feed::default(),
+            redis: match &config.redis {
+                Some(settings) => Some(
+                    Redis::new(settings, &*entropy).map_err(|error| BuildError::Redis(error.to_string()))?,
+                ),
+                None => None,
+            },
+            remembered: Remembered::default(),
             mail: Mailer::start(&config.mail, clock.clone(), entropy.clone())
                 .map_err(|error| BuildError::Mail(error.to_string()))?,
             shape: Shape::default(),

@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod limits;
 pub mod mail;
 pub mod pipeline;
+pub mod redis;
 pub mod reply;
 pub mod revocation;
 pub mod router;

@@ -184,6 +184,7 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     let services = actix_web::rt::spawn(follow_services(shared.clone()));
     let service_keys = actix_web::rt::spawn(service_keys::follow(shared.clone()));
     let prune = actix_web::rt::spawn(forget_revocations(shared.clone()));
+    let touch = actix_web::rt::spawn(keep_in_touch(shared.clone()));
     let server = listening.server;
     let handle = server.handle();
     let stopping = shared.clone();
@@ -200,6 +201,7 @@ async fn listen(shared: Arc<Shared>) -> Result<ExitCode, String> {
     services.abort();
     service_keys.abort();
     prune.abort();
+    touch.abort();
     // No request makes new mail any more; what waits gets as long as the requests had.
     shared.mail.drain(shared.config.server.shutdown_timeout).await;
     served.map_err(|error| format!("the server stopped: {error}"))?;
@@ -235,6 +237,12 @@ async fn forget_revocations(shared: Arc<Shared>) {
             tracing::warn!(%error, "old revocations could not be removed");
         }
     }
+}
+
+/// Tells other servers on the database what is withdrawn here, and hears it from them.
+async fn keep_in_touch(shared: Arc<Shared>) {
+    let store = Store::open(&shared.config.database, 1);
+    App::new(shared, store).keep_in_touch().await;
 }
 
 /// Binds the address, also right after another server has left it.

@@ -7,6 +7,9 @@ mod adopt;
 mod ids;
 #[path = "cli/notices.rs"]
 mod notices;
+#[cfg(feature = "test-redis")]
+#[path = "cli/redis.rs"]
+mod redis;
 #[path = "cli/revoke.rs"]
 mod revoke;
 #[cfg(any(feature = "test-postgres", feature = "test-mysql"))]

@@ -227,7 +227,7 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
-fn redacted(text: &str, otherwise: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn redacted(text: &str, otherwise: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match Url::parse(text) {
         Ok(mut url) => {
             if url.password().is_some() && url.set_password(Some("***")).is_err() {

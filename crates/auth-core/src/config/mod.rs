@@ -17,6 +17,7 @@ mod mail;
 mod origin;
 mod rate_limit;
 mod reader;
+mod redis;
 mod revocation;
 mod secrets;
 mod server;
@@ -47,6 +48,7 @@ pub use origin::{Checks, ChecksConfig};
 pub use rate_limit::{PerAccount, RateLimitConfig, RateRules, RateStorage, Rule};
 use reader::Reader;
 pub use reader::{Problem, Sources};
+pub use redis::{RedisConfig, RedisUrl};
 pub use revocation::{FeedReaders, RevocationConfig};
 pub use server::{DatabaseConfig, ServerConfig};
 pub use services::ServicesConfig;
@@ -78,6 +80,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The database.
     pub database: DatabaseConfig,
+    /// Valkey or Redis beside the database, if there is one.
+    pub redis: Option<RedisConfig>,
     /// Sign-up and sign-in with e-mail and password.
     pub email_and_password: EmailAndPasswordConfig,
     /// Proving addresses.
@@ -168,6 +172,7 @@ impl Config {
             plugins,
             server,
             database: server::database(&mut r),
+            redis: redis::read(&mut r),
             email_verification: flows::email_verification(
                 &mut r,
                 email_and_password.require_email_verification,

@@ -6,6 +6,7 @@ mod fields;
 mod flows;
 mod jwt;
 mod limits;
+mod redis;
 mod revocation;
 mod session;
 mod social;
@@ -88,6 +89,7 @@ pub const SETTINGS: &[Setting] = &join::<
             + fields::SETTINGS.len()
             + jwt::SETTINGS.len()
             + audiences::SETTINGS.len()
+            + redis::SETTINGS.len()
             + revocation::SETTINGS.len()
     },
 >(&[
@@ -100,6 +102,7 @@ pub const SETTINGS: &[Setting] = &join::<
     fields::SETTINGS,
     jwt::SETTINGS,
     audiences::SETTINGS,
+    redis::SETTINGS,
     revocation::SETTINGS,
 ]);
 

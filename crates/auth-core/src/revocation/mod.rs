@@ -6,6 +6,8 @@
 
 mod feed;
 mod orders;
+mod remembered;
+mod scores;
 mod store;
 
 use auth_jose::{Timestamp, Verified, base64url};
@@ -21,6 +23,7 @@ use crate::store::Db;
 pub use feed::Feed;
 pub(crate) use feed::{Batch, Page, PageKey};
 pub use orders::{Outcome, RevokeError, Scope};
+pub(crate) use remembered::Remembered;
 pub(crate) use store::Entry;
 
 /// Clocks of verifiers may differ from ours, and their leeway is added: entries outlive tokens by this.
@@ -108,10 +111,17 @@ impl App {
             return Ok(tx.commit().await?);
         }
         let until = now.seconds() + self.config.longest_token() + MARGIN_SECONDS;
+        self.remembered.doubt(self, &what, now).await;
         tx.insert_revocations(&what, until, now).await?;
         tx.commit().await?;
-        self.feed.announce();
+        self.announce_withdrawn();
         Ok(())
+    }
+
+    /// Something has been withdrawn: tells whoever waits for that, here and at the other servers.
+    pub(crate) fn announce_withdrawn(&self) {
+        self.feed.announce();
+        self.remembered.announce();
     }
 
     /// Withdraws tokens: for whoever bans a user, or finds that a key has leaked.
@@ -125,6 +135,9 @@ impl App {
 
     /// Whether a token that is good otherwise is withdrawn.
     pub(crate) async fn is_withdrawn(&self, token: &Claims<'_>) -> Result<bool> {
+        if let Some(known) = self.remembered.find(self, token).await {
+            return Ok(known);
+        }
         Ok(!self.withdrawals(token).await?.is_empty())
     }
 

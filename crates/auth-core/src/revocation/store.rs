@@ -8,10 +8,13 @@ use diesel_async::RunQueryDsl;
 
 use super::Revoked;
 use crate::store::schema::{revocation, revocation_head};
-use crate::store::{Db, Result, on};
+use crate::store::{Db, Result, StoreError, on};
 
-/// The one row of `auth_revocation_head`.
+/// The row of `auth_revocation_head` with the last number.
 const HEAD: i32 = 1;
+
+/// The row of `auth_revocation_head` whose number is no last number, but a name for this list.
+const IDENTITY: i32 = 2;
 
 /// How many rows are removed by one statement.
 const REMOVED_AT_ONCE: i64 = 1000;
@@ -112,6 +115,29 @@ impl Db {
         let head = revocation_head::table.find(HEAD).select(revocation_head::last);
         let last: Option<i64> = on!(self, |conn| head.first(conn).await.optional()?);
         Ok(last.unwrap_or_default())
+    }
+
+    /// The number by which this list is told from those of other databases: `fresh` if it has none yet.
+    pub(super) async fn name_revocations(&mut self, fresh: i64) -> Result<i64> {
+        let named = revocation_head::table.find(IDENTITY).select(revocation_head::last);
+        let known: Option<i64> = on!(self, |conn| named.first(conn).await.optional()?);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let row = (revocation_head::id.eq(IDENTITY), revocation_head::last.eq(fresh));
+        let given: Result<usize> = async {
+            Ok(on!(self, |conn| diesel::insert_into(revocation_head::table)
+                .values(row)
+                .execute(conn)
+                .await?))
+        }
+        .await;
+        match given {
+            // Another server was faster.
+            Err(StoreError::Duplicate(_)) => Ok(on!(self, |conn| named.first(conn).await?)),
+            Err(error) => Err(error),
+            Ok(_) => Ok(fresh),
+        }
     }
 
     /// The entries after a number that still matter, in their order, so many at most.

@@ -52,6 +52,7 @@ pub(super) fn run(config: Config, order: &Keys) -> Result<ExitCode, String> {
             }
             Keys::Rotate { emergency: true } => {
                 let revoked = keys.rotate_at_once(&app).await.map_err(|error| failed(&error))?;
+                super::tell_servers(&app).await;
                 print(format_args!("{}", report(&app, keys, &revoked)))
             }
             Keys::Retire { kid, emergency } => {
@@ -60,7 +61,11 @@ pub(super) fn run(config: Config, order: &Keys) -> Result<ExitCode, String> {
                 } else {
                     keys.retire(&app, kid).await
                 };
-                match retired.map_err(|error| failed(&error))? {
+                let retired = retired.map_err(|error| failed(&error))?;
+                if *emergency {
+                    super::tell_servers(&app).await;
+                }
+                match retired {
                     Retired::Unknown => Err(format!("there is no key {kid}; `auth-server keys list` shows them")),
                     Retired::Signs => Err(format!(
                         "{kid} signs the tokens of this server: `auth-server keys rotate` replaces it, and with \

@@ -14,6 +14,7 @@ mod settings;
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
+use auth_core::app::App;
 use auth_core::config::Config;
 use auth_core::store::migrate::Mode;
 
@@ -83,6 +84,15 @@ fn or_standard_input(argument: Option<&str>) -> Result<String, String> {
     let read = std::io::stdin().take(MAX_BYTES).read_to_string(&mut text);
     read.map_err(|error| format!("cannot read standard input: {error}"))?;
     Ok(text)
+}
+
+/// Tells the running servers that something was withdrawn.
+async fn tell_servers(app: &App) {
+    if let Err(reason) = app.tell_servers().await {
+        eprintln!(
+            "the servers could not be told through Redis, and find it in the database within a second: {reason}"
+        );
+    }
 }
 
 /// Writes to standard output. A reader that has seen enough (`| head`) is no failure.

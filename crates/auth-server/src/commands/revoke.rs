@@ -44,6 +44,7 @@ pub(super) fn run(config: Config, order: &Revoke) -> Result<ExitCode, String> {
             RevokeError::Failed(error) => format!("{url}: {error}"),
             refused => refused.to_string(),
         })?;
+        super::tell_servers(&app).await;
         print(format_args!("{}", report(&app.config, order, &outcome)))
     })
 }

@@ -25,7 +25,12 @@ pub(super) fn run(config: Config, options: &Service) -> Result<ExitCode, String>
     // Connections live on the runtime that uses them.
     serve::runtime()?.block_on(async {
         let store = Store::open(&shared.config.database, 1);
-        change(&App::new(Arc::new(shared), store), options).await
+        let app = App::new(Arc::new(shared), store);
+        let changed = change(&app, options).await?;
+        if matches!(options, Service::Disable(_) | Service::Remove(_)) {
+            super::tell_servers(&app).await;
+        }
+        Ok(changed)
     })
 }
 

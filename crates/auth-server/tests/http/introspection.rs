@@ -35,18 +35,18 @@ fn encoded(token: &str) -> String {
     url::form_urlencoded::byte_serialize(token.as_bytes()).collect()
 }
 
-async fn introspect(server: &Server, token: &str) -> Value {
+pub(crate) async fn introspect(server: &Server, token: &str) -> Value {
     let response = server.call(ask("/introspect", &format!("token={}", encoded(token)))).await;
     assert_eq!((response.status, response.header("cache-control")), (200, Some("no-store")));
     assert_eq!(response.header("content-type"), Some("application/json"));
     response.json()
 }
 
-async fn revoke(server: &Server, token: &str) -> TestResponse {
+pub(crate) async fn revoke(server: &Server, token: &str) -> TestResponse {
     server.call(ask("/revoke", &format!("token={}&token_type_hint=access_token", encoded(token)))).await
 }
 
-async fn jwt(server: &Server, user: &TestUser) -> String {
+pub(crate) async fn jwt(server: &Server, user: &TestUser) -> String {
     let response = server.call(get("/token").by(&user.by_cookie())).await;
     response.json()["token"].as_str().unwrap().to_owned()
 }
@@ -56,7 +56,7 @@ fn kid_of(token: &str) -> String {
     serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
-fn inactive() -> Value {
+pub(crate) fn inactive() -> Value {
     json!({ "active": false })
 }
 

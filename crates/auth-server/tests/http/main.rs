@@ -63,6 +63,8 @@ mod password;
 mod password_reset;
 mod queries;
 mod rate_limit;
+#[cfg(feature = "test-redis")]
+mod redis;
 mod refresh;
 mod revocation;
 mod revoke_orders;

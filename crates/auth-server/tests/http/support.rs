@@ -124,12 +124,18 @@ pub(crate) fn mysql() -> TestDatabase {
     TestDatabase::mysql(&server_url("TEST_MYSQL_URL"))
 }
 
-#[cfg(any(feature = "test-postgres", feature = "test-mysql"))]
+/// A Valkey or Redis that all tests share.
+#[cfg(feature = "test-redis")]
+pub(crate) fn redis_url() -> String {
+    server_url("TEST_REDIS_URL")
+}
+
+#[cfg(any(feature = "test-postgres", feature = "test-mysql", feature = "test-redis"))]
 #[expect(clippy::disallowed_methods, reason = "tests find their servers through the environment")]
 fn server_url(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!(
-            "{name} is not set: run the tests by `make test`, or below scripts/with-pg.sh and with-mysql.sh"
+            "{name} is not set: run the tests by `make test`, or below scripts/with-pg.sh, with-mysql.sh and with-redis.sh"
         )
     })
 }

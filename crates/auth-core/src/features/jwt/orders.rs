@@ -205,6 +205,9 @@ impl Keyring {
                 app.hooks.key_revoked(&mut tx, RevokedKey { kid: kid.clone(), at: now, until }).await?;
             }
             tx.commit().await?;
+            if !draft.revoked().is_empty() {
+                app.announce_withdrawn();
+            }
         }
         let renamed = std::mem::take(&mut draft.renamed);
         let (rows, lives) = draft.finish();

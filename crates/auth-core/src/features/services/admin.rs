@@ -231,6 +231,7 @@ async fn end<T>(app: &App, tx: Db, done: Result<T>) -> Result<T> {
     match done {
         Ok(value) => {
             tx.commit().await?;
+            app.announce_withdrawn();
             follow(app).await;
             Ok(value)
         }
