@@ -19,7 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `Minter` needs the feature `mint`, keys from the auth server `published`, its help `client`; `actix`, `axum`,
+//! `Minter` needs the feature `mint`, keys from the auth server `published`, its help `client`, used tokens in Valkey `valkey`; `actix`, `axum`,
 //! `tower`, `tonic` and `reqwest` are adapters. Without any, there are rules and no I/O. A user's token is never a
 //! service token, nor the other way round: the header's `typ` tells them apart.
 
@@ -74,6 +74,8 @@ pub use self::minter::Minter;
 pub use self::proof::{PROOF_TYPE, check_proof};
 pub use self::receiver::{Receiver, ReceiverError};
 pub use self::refused::Refused;
+#[cfg(feature = "valkey")]
+pub use self::replay::{InvalidStoreUrl, ValkeyStore};
 pub use self::rules::{Callers, Rules, VerifiedService};
 pub use self::service_name::{InvalidServiceName, ServiceName};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_jose::{Clock, JsonError, JwkError, JwkSet, PolicyError, SystemClock, bearer, json};
 use serde_json::{Map, Value};
 
-use crate::replay::UsedTokens;
+use crate::replay::{Used, UsedTokens};
 use crate::{
     Callers, InvalidServiceName, Refusal, Refused, Rejection, Rules, ServiceCaller, ServiceKey, ServiceName,
     VerifiedService,
@@ -17,7 +17,7 @@ pub struct Receiver {
     rules: Rules,
     callers: Option<Callers>,
     keys: Keys,
-    used: Option<Arc<UsedTokens>>,
+    used: Option<Used>,
     clock: Arc<dyn Clock>,
 }
 
@@ -134,7 +134,16 @@ impl Receiver {
     /// remembered in this process until they would be refused anyway; when `capacity` are, others are refused.
     #[must_use]
     pub fn single_use(mut self, capacity: usize) -> Self {
-        self.used = Some(Arc::new(UsedTokens::new(capacity)));
+        self.used = Some(Used::Here(Arc::new(UsedTokens::new(capacity))));
+        self
+    }
+
+    /// As [`Receiver::single_use`], with every receiver that remembers in the same store: a token is accepted by one of
+    /// them. A store that does not answer or is full lets nobody in.
+    #[cfg(feature = "valkey")]
+    #[must_use]
+    pub fn single_use_in(mut self, store: crate::ValkeyStore) -> Self {
+        self.used = Some(Used::InValkey(Arc::new(store)));
         self
     }
 
@@ -171,7 +180,7 @@ impl Receiver {
             Keys::Published(published) => published.verify(&self.rules, token).await?,
         };
         if let Some(used) = &self.used {
-            used.claim(&caller, self.clock.now())?;
+            used.claim(&caller, self.clock.now()).await?;
         }
         Ok(caller)
     }

@@ -2,17 +2,42 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_jose::Timestamp;
 
 use crate::{Refused, VerifiedService};
+
+#[cfg(feature = "valkey")]
+mod valkey;
+
+#[cfg(feature = "valkey")]
+pub use valkey::{InvalidStoreUrl, ValkeyStore};
 
 /// A token is accepted this long after its end.
 const SKEW_SECONDS: i64 = 5;
 
 /// How often a full store looks for entries that are over, in milliseconds.
 const SWEEP_EVERY: i64 = 1_000;
+
+/// Where it is remembered that a token was used.
+#[derive(Clone)]
+pub(crate) enum Used {
+    Here(Arc<UsedTokens>),
+    #[cfg(feature = "valkey")]
+    InValkey(Arc<ValkeyStore>),
+}
+
+impl Used {
+    /// Uses a token up, whose signature is good.
+    pub(crate) async fn claim(&self, caller: &VerifiedService, now: Timestamp) -> Result<(), Refused> {
+        match self {
+            Self::Here(tokens) => tokens.claim(caller, now),
+            #[cfg(feature = "valkey")]
+            Self::InValkey(store) => store.claim(caller, now).await,
+        }
+    }
+}
 
 /// The tokens that were used and could come again. Bounded: a full store refuses.
 pub(crate) struct UsedTokens {
@@ -34,8 +59,7 @@ impl UsedTokens {
         Self { capacity, hasher: RandomState::new(), seen: Mutex::default() }
     }
 
-    /// Uses a token up, whose signature is good.
-    pub(crate) fn claim(&self, caller: &VerifiedService, now: Timestamp) -> Result<(), Refused> {
+    fn claim(&self, caller: &VerifiedService, now: Timestamp) -> Result<(), Refused> {
         let token = self.hasher.hash_one((caller.service(), caller.token_id()));
         let (now, until) = (now.millis(), caller.expires_at().plus_seconds(SKEW_SECONDS).millis());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
