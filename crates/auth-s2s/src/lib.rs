@@ -19,9 +19,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `Minter` needs the feature `mint`, keys from the auth server `published`, its help `client`, used tokens in Valkey `valkey`; `actix`, `axum`,
-//! `tower`, `tonic` and `reqwest` are adapters. Without any, there are rules and no I/O. A user's token is never a
-//! service token, nor the other way round: the header's `typ` tells them apart.
+//! `Minter` needs the feature `mint`, keys from the auth server `published`, its help `client`, used tokens in Valkey
+//! `valkey`, tokens by a secret, with types of their own, `shared-secret`; `actix`, `axum`, `tower`, `tonic` and
+//! `reqwest` are adapters. Without any, there are rules and no I/O. A user's token is never a service token, nor the
+//! other way round: the header's `typ` tells them apart.
 
 #[cfg(feature = "actix")]
 pub mod actix;
@@ -46,6 +47,10 @@ mod refused;
 mod replay;
 mod rules;
 mod service_name;
+#[cfg(feature = "shared-secret")]
+mod shared;
+#[cfg(feature = "mint")]
+mod stored;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 #[cfg(feature = "tower")]
@@ -56,7 +61,7 @@ pub use auth_jose::KeyError;
 pub use auth_jose::VerifyError;
 pub use auth_jose::bearer::Refusal;
 #[cfg(feature = "published")]
-pub use auth_verify::ConfigError;
+pub use auth_verify::{ConfigError, RevocationFeed, VerifierBuilder};
 
 #[cfg(feature = "mint")]
 pub use self::ask::{Ask, InvalidScope};
@@ -78,6 +83,12 @@ pub use self::refused::Refused;
 pub use self::replay::{InvalidStoreUrl, ValkeyStore};
 pub use self::rules::{Callers, Rules, VerifiedService};
 pub use self::service_name::{InvalidServiceName, ServiceName};
+#[cfg(feature = "shared-secret")]
+pub use self::shared::{
+    SHARED_TOKEN_TYPE, SharedCaller, SharedMinter, SharedReceiver, SharedSecret, SharedSecretError,
+};
+#[cfg(feature = "mint")]
+pub use self::stored::StoredKeyError;
 
 /// `typ` of a service token's header.
 pub const TOKEN_TYPE: &str = "s2s+jwt";
