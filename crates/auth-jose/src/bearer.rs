@@ -1,6 +1,9 @@
 //! Bearer tokens in HTTP requests (RFC 6750), without any framework: reading the header, and what a
 //! refusal looks like.
 
+#[cfg(feature = "tower")]
+pub mod tower;
+
 use crate::VerifyError;
 
 /// Why a request was not let in. Says nothing about what is wrong with a token: that is for logs.

@@ -3,13 +3,14 @@
 //! The router's state is a [`Receiver`], or a type of yours that one can be taken from (`FromRef`).
 //! [`ServiceCaller`] in a handler's arguments then lets services in and nobody else.
 
+use auth_jose::bearer::tower::authorization;
 use axum_core::extract::{FromRef, FromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::Receiver;
 pub use crate::tower::RequireService;
-use crate::tower::{Json, Refuse, authorization};
+use crate::tower::{Json, Refuse};
 pub use crate::{Rejection, ServiceCaller};
 
 impl IntoResponse for Rejection {

@@ -16,7 +16,7 @@ pub struct Grpc;
 /// `RequireService::in_protocol(&receiver)`.
 pub type RequireService = crate::tower::RequireService<Grpc>;
 
-impl<B: Default> Refuse<B> for Grpc {
+impl<B: Default> Refuse<Rejection, B> for Grpc {
     fn refuse(rejection: &Rejection) -> Response<B> {
         Status::from(*rejection).into_http()
     }
@@ -27,7 +27,7 @@ impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
         let code = match rejection.0 {
             Refusal::InsufficientScope => Code::PermissionDenied,
-            Refusal::KeysUnavailable => Code::Unavailable,
+            Refusal::KeysUnavailable | Refusal::RevocationsUnavailable => Code::Unavailable,
             _ => Code::Unauthenticated,
         };
         let mut status = Self::new(code, rejection.to_string());

@@ -5,6 +5,7 @@
 //! for a permission besides, and `Option<Authenticated>` is `None` without a token; a bad token is refused by
 //! all three.
 
+use auth_jose::bearer::tower::authorization;
 use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -12,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 pub use crate::tower::RequireAuth;
-use crate::tower::{Json, Refuse, authorization};
+use crate::tower::{Json, Refuse};
 pub use crate::{Authenticated, Authorized, Gate, Rejection};
 use crate::{Claims, Permission, ProtectedResource, Verifier};
 

@@ -23,7 +23,7 @@ pub struct Grpc;
 /// `RequireAuth::<UserClaims>::with_claims(verifier)`.
 pub type RequireAuth<C = UserClaims> = crate::tower::RequireAuth<C, Grpc>;
 
-impl<B: Default> Refuse<B> for Grpc {
+impl<B: Default> Refuse<Rejection, B> for Grpc {
     fn refuse(rejection: &Rejection) -> Response<B> {
         Status::from(rejection.clone()).into_http()
     }
@@ -35,7 +35,7 @@ impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
         let code = match rejection.refusal() {
             Refusal::InsufficientScope => Code::PermissionDenied,
-            Refusal::KeysUnavailable => Code::Unavailable,
+            Refusal::KeysUnavailable | Refusal::RevocationsUnavailable => Code::Unavailable,
             _ => Code::Unauthenticated,
         };
         let mut status = Self::new(code, rejection.to_string());

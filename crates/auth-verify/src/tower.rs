@@ -2,38 +2,26 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use auth_jose::bearer::tower::{Admission, Answer, Guarded, authorization};
+pub use auth_jose::bearer::tower::{Json, Refuse};
+use http::HeaderMap;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use crate::{Authenticated, Claims, Gate, Rejection, Requirement, UserClaims};
 
-/// How a refusal is written in a protocol.
-pub trait Refuse<B> {
-    /// The answer.
-    fn refuse(rejection: &Rejection) -> Response<B>;
-}
+impl Answer for Rejection {
+    fn status(&self) -> u16 {
+        self.status()
+    }
 
-/// Refusals as HTTP has them: status, challenge, JSON body.
-#[derive(Clone, Copy, Debug)]
-pub struct Json;
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        self.headers()
+    }
 
-impl<B: From<String>> Refuse<B> for Json {
-    fn refuse(rejection: &Rejection) -> Response<B> {
-        let mut response = Response::new(B::from(rejection.body()));
-        *response.status_mut() =
-            StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in rejection.headers() {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+    fn body(&self) -> String {
+        self.body()
     }
 }
 
@@ -71,6 +59,11 @@ impl<C: Claims, R> RequireAuth<C, R> {
         }));
         self
     }
+}
+
+impl<C: Claims, R: 'static> Admission for RequireAuth<C, R> {
+    type Caller = Authenticated<C>;
+    type Rejection = Rejection;
 
     async fn admit(&self, headers: &HeaderMap) -> Result<Authenticated<C>, Rejection> {
         let caller = self.gate.authenticate(authorization(headers)).await?;
@@ -79,10 +72,6 @@ impl<C: Claims, R> RequireAuth<C, R> {
         }
         Ok(caller)
     }
-}
-
-pub(crate) fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes)
 }
 
 impl<C, R> Clone for RequireAuth<C, R> {
@@ -97,62 +86,13 @@ impl<C, R> fmt::Debug for RequireAuth<C, R> {
     }
 }
 
+/// What [`RequireAuth`] makes of a service.
+pub type RequireAuthService<S, C = UserClaims, R = Json> = Guarded<S, RequireAuth<C, R>, R>;
+
 impl<S, C, R> Layer<S> for RequireAuth<C, R> {
     type Service = RequireAuthService<S, C, R>;
 
     fn layer(&self, service: S) -> Self::Service {
-        RequireAuthService { service, require: self.clone() }
-    }
-}
-
-/// What [`RequireAuth`] makes of a service.
-pub struct RequireAuthService<S, C = UserClaims, R = Json> {
-    service: S,
-    require: RequireAuth<C, R>,
-}
-
-impl<S: Clone, C, R> Clone for RequireAuthService<S, C, R> {
-    fn clone(&self) -> Self {
-        Self { service: self.service.clone(), require: self.require.clone() }
-    }
-}
-
-impl<S, C, R> fmt::Debug for RequireAuthService<S, C, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireAuthService").field("require", &self.require).finish_non_exhaustive()
-    }
-}
-
-impl<S, C, R, A, B> Service<Request<A>> for RequireAuthService<S, C, R>
-where
-    S: Service<Request<A>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    C: Claims,
-    R: Refuse<B> + 'static,
-    A: Send + 'static,
-{
-    type Response = Response<B>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        // The service that was polled ready is the one that is called.
-        let clone = self.service.clone();
-        let mut service = std::mem::replace(&mut self.service, clone);
-        let require = self.require.clone();
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            match require.admit(&parts.headers).await {
-                Ok(caller) => {
-                    parts.extensions.insert(caller);
-                    service.call(Request::from_parts(parts, body)).await
-                }
-                Err(rejection) => Ok(R::refuse(&rejection)),
-            }
-        })
+        Guarded::new(service, self.clone())
     }
 }
