@@ -155,6 +155,13 @@ impl Minter {
         self.kept_or_signed(audience, None)
     }
 
+    /// A function that answers a token for `audience`, or nothing that passes for one when none can be signed: for
+    /// clients that ask before each request, such as `RevocationFeed::bearer`.
+    pub fn bearer_for(&self, audience: &ServiceName) -> impl Fn() -> String + Send + Sync + use<> {
+        let (minter, audience) = (self.clone(), audience.clone());
+        move || minter.token(&audience).map(|token| token.to_string()).unwrap_or_default()
+    }
+
     /// A token as `ask` describes it. One that names a transaction or acts for somebody is signed for this call.
     ///
     /// # Errors

@@ -29,10 +29,11 @@ impl Receiver {
         Self::published_with(name, jwks_url, |verifier| verifier)
     }
 
-    /// The same, with settings of the verifier changed: snapshot file, staleness, clock. Not its policy.
+    /// The same, with settings of the verifier changed: the list of revocations, snapshot file, staleness, clock. Not
+    /// its policy.
     ///
     /// # Errors
-    /// As [`Receiver::published`].
+    /// As [`Receiver::published`], and when the list's signer is not named ([`crate::RevocationFeed::signed_by`]).
     pub fn published_with(
         name: ServiceName,
         jwks_url: &str,
@@ -44,20 +45,22 @@ impl Receiver {
     }
 
     /// The same, and accepts what the auth server signs at `/oauth2/token` for services that cannot sign: tokens of
-    /// `issuer`, by the keys at `jwks_url`, about a service and for this one.
+    /// `issuer`, by the keys at `jwks_url`, about a service and for this one. `change` is applied to the verifiers of
+    /// both kinds of tokens; files that it names have to differ.
     ///
     /// # Errors
-    /// As [`Receiver::published`].
+    /// As [`Receiver::published_with`].
     pub fn published_and_issued(
         name: ServiceName,
         services_jwks_url: &str,
         issuer: &str,
         jwks_url: &str,
+        change: impl Fn(VerifierBuilder) -> VerifierBuilder,
     ) -> Result<Self, ConfigError> {
         let rules = Rules::new(name)?;
-        let services = Verifier::with_policy(rules.policy().clone(), services_jwks_url).build()?;
+        let services = change(Verifier::with_policy(rules.policy().clone(), services_jwks_url)).build()?;
         let policy = issued_policy(issuer, rules.name())?;
-        let issued = Some(Verifier::with_policy(policy, jwks_url).build()?);
+        let issued = Some(change(Verifier::with_policy(policy, jwks_url)).build()?);
         Ok(Self::with_published(rules, Published { services, issued }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_jose::{Algorithm, Clock, Entropy, OsEntropy, Policy, PolicyError, SystemClock};
 use url::{Host, Url};
 
-use crate::feed::Feed;
+use crate::feed::{Feed, Signer};
 use crate::fetch::Fetcher;
 use crate::revocation::Revocations;
 use crate::snapshot::SnapshotFile;
@@ -20,6 +20,9 @@ pub enum ConfigError {
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     ClientUnavailable(String),
+    /// Tokens that others sign about themselves do not say whose list it is.
+    #[error("whose list of revocations it is has to be said: RevocationFeed::signed_by")]
+    FeedSignerMissing,
     /// As [`ConfigError::JwksUrlInsecure`], of the list of revocations.
     #[error("the revocations' address must be https, or http on loopback")]
     FeedUrlInsecure,
@@ -183,13 +186,23 @@ impl VerifierBuilder {
         let timeline = Arc::new(Timeline::new(self.clock));
         let snapshot = self.snapshot_file.map(SnapshotFile::new);
         let revocations = Arc::new(Revocations::new(timeline.now().tick));
-        let clock = Arc::clone(&timeline);
-        let source = KeySource::new(fetcher, clock, self.entropy, snapshot, self.max_stale_seconds);
+        let keys = |fetcher, snapshot| {
+            let (clock, entropy) = (Arc::clone(&timeline), Arc::clone(&self.entropy));
+            KeySource::new(fetcher, clock, entropy, snapshot, self.max_stale_seconds)
+        };
+        let source = keys(fetcher, snapshot);
         let feed = match self.feed {
             Some(feed) => {
-                let (source, clock) = (source.clone(), Arc::clone(&timeline));
-                let algorithms = self.algorithms.as_deref();
-                Some(Feed::new(feed, &self.issuer, algorithms, source, clock, Arc::clone(&revocations))?)
+                let (issuer, algorithms, signer) = match feed.signer.clone() {
+                    Some(Signer { issuer, jwks_url }) => {
+                        (issuer, None, keys(Fetcher::new(parse_jwks_url(&jwks_url)?, false)?, None))
+                    }
+                    None if policy.is_for_key_owners() => return Err(ConfigError::FeedSignerMissing),
+                    None => (self.issuer, self.algorithms.as_deref(), source.clone()),
+                };
+                let (tokens, clock) = (source.clone(), Arc::clone(&timeline));
+                let known = Arc::clone(&revocations);
+                Some(Feed::new(feed, &issuer, algorithms, signer, tokens, clock, known)?)
             }
             None => None,
         };

@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod keys;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use self::answer::{Answer, FeedError};
 use self::client::{Credentials, FeedClient};
+use self::keys::WithdrawnKeys;
 use crate::ConfigError;
 use crate::metrics::Counter;
 use crate::revocation::Revocations;
@@ -50,6 +52,14 @@ pub struct RevocationFeed {
     credentials: Credentials,
     close_after_seconds: Option<u32>,
     max_entries: usize,
+    pub(crate) signer: Option<Signer>,
+}
+
+/// Who signs a list that is not that of the tokens' issuer.
+#[derive(Clone)]
+pub(crate) struct Signer {
+    pub(crate) issuer: String,
+    pub(crate) jwks_url: String,
 }
 
 const MAX_ENTRIES: usize = 1_000_000;
@@ -64,7 +74,17 @@ impl RevocationFeed {
             credentials: Credentials::None,
             close_after_seconds: None,
             max_entries: MAX_ENTRIES,
+            signer: None,
         }
+    }
+
+    /// The list is one of `issuer`, signed with the keys at `jwks_url`: for verifiers of tokens that others sign
+    /// about themselves ([`Verifier::with_policy`](crate::Verifier::with_policy)). Default: the tokens' issuer, by
+    /// the keys that it signs tokens with.
+    #[must_use]
+    pub fn signed_by(mut self, issuer: &str, jwks_url: &str) -> Self {
+        self.signer = Some(Signer { issuer: issuer.to_owned(), jwks_url: jwks_url.to_owned() });
+        self
     }
 
     /// Proves to the issuer who reads, where not everybody may: a name and secret of its
@@ -109,7 +129,11 @@ impl fmt::Debug for RevocationFeed {
 pub(crate) struct Feed {
     client: Arc<FeedClient>,
     policy: Policy,
+    /// The keys of whoever signs the list.
     source: KeySource,
+    /// The keys of the tokens, often the same.
+    token_keys: KeySource,
+    withdrawn_keys: WithdrawnKeys,
     timeline: Arc<Timeline>,
     revocations: Arc<Revocations>,
     max_entries: usize,
@@ -143,6 +167,7 @@ impl Feed {
         issuer: &str,
         algorithms: Option<&[Algorithm]>,
         source: KeySource,
+        token_keys: KeySource,
         timeline: Arc<Timeline>,
         revocations: Arc<Revocations>,
     ) -> Result<Arc<Self>, ConfigError> {
@@ -152,6 +177,8 @@ impl Feed {
             client,
             policy: answer::policy(issuer, algorithms)?,
             source,
+            token_keys,
+            withdrawn_keys: WithdrawnKeys::default(),
             timeline,
             revocations,
             max_entries: settings.max_entries,
@@ -282,6 +309,7 @@ impl Feed {
             })
             .collect();
         self.skipped.add(skipped);
+        self.withdrawn_keys.note(&entries, now);
         self.revocations.add(entries, now.tick);
         cursor.after = next;
         if more {
@@ -332,6 +360,7 @@ async fn read(reader: Reader) {
     loop {
         tokio::time::sleep(pause).await;
         let Some(feed) = reader.0.upgrade() else { return };
+        feed.withdrawn_keys.hold(feed.token_keys.fetched_at(), &feed.revocations, feed.timeline.now());
         let set_back = feed.timeline.set_back();
         if cursor.set_back != set_back {
             cursor = Cursor { after: 0, set_back, ..cursor };

@@ -185,6 +185,11 @@ impl KeySource {
         u64::try_from(stale).unwrap_or(0)
     }
 
+    /// The tick at which the set at hand was fetched, or known to be the present one.
+    pub(crate) fn fetched_at(&self) -> Option<i64> {
+        self.0.set.load().as_ref().map(|set| set.fetched_at.tick)
+    }
+
     /// How many keys are at hand.
     pub(crate) fn key_count(&self) -> usize {
         let set = self.0.set.load();

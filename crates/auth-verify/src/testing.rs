@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use auth_jose::clock::ManualClock;
 use auth_jose::{KeyAlgorithm, SigningKey, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::server::{Published, Server};
 use crate::{Revocation, RevocationFeed, Verifier, VerifierBuilder};
@@ -110,6 +110,17 @@ impl Issuer {
     #[must_use]
     pub fn jwks_url(&self) -> String {
         format!("{}/api/auth/jwks", self.issuer())
+    }
+
+    /// Where the keys of services are.
+    #[must_use]
+    pub fn services_jwks_url(&self) -> String {
+        format!("{}/api/auth/s2s/jwks", self.issuer())
+    }
+
+    /// Publishes these public JWKs as the keys of services, with `kid` and `svc`, instead of those before.
+    pub fn publish_services(&self, keys: impl IntoIterator<Item = Map<String, Value>>) {
+        self.server.with(|published| published.services = keys.into_iter().collect());
     }
 
     /// The time of the issuer and of the verifiers it makes. It stands still until moved.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::rt::{spawn, time::sleep};
 use actix_web::{App, HttpResponse, HttpServer, get, post, web};
 use auth_s2s::actix::{Rejection, ServiceCaller};
-use auth_s2s::{Ask, AuthServer, Credentials, Minter, Receiver, ServiceName};
+use auth_s2s::{Ask, AuthServer, Credentials, Minter, Receiver, RevocationFeed, ServiceName};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use serde_json::json;
 
@@ -94,7 +94,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let auth = AuthServer::new(&auth_url)?;
     auth.enrol(&minter, &setting("ENROLMENT_CODE")).await?;
 
-    let mut receiver = Receiver::published(name.clone(), &format!("{auth_url}/s2s/jwks"))?;
+    // What the auth server withdraws is refused within a second: it is asked with a token of this service's own.
+    let issuer = reqwest::Url::parse(&auth_url)?.origin().ascii_serialization();
+    let feed = RevocationFeed::new(&format!("{auth_url}/revocations"))
+        .signed_by(&issuer, &format!("{auth_url}/jwks"))
+        .bearer(minter.bearer_for(&ServiceName::auth_server()));
+    let services = format!("{auth_url}/s2s/jwks");
+    let mut receiver =
+        Receiver::published_with(name.clone(), &services, |verifier| verifier.revocation_feed(feed))?;
     for (peer, _) in &peers {
         receiver = receiver.allow(peer, &["work"]);
     }

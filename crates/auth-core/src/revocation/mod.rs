@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::Result;
 use crate::features::user::User;
-use crate::store::Db;
+use crate::store::{Db, Result as StoreResult};
 
 pub use feed::Feed;
 pub(crate) use feed::{Batch, Page, PageKey};
@@ -88,6 +88,17 @@ impl Withdrawn {
         Self(tokens.into_iter().map(|token| Revoked::Session(sid(token))).collect())
     }
 
+    /// What a service has signed, and what was signed for it: it may not call anybody from now on.
+    pub(crate) fn service(subject: &str, kids: impl IntoIterator<Item = String>, now: Timestamp) -> Self {
+        let issued_before = now.seconds() + 1 + CLOCKS_APART_SECONDS;
+        let issued = Revoked::Subject { sub: subject.to_owned(), issued_before };
+        Self::keys(kids).and([issued])
+    }
+
+    pub(crate) fn keys(kids: impl IntoIterator<Item = String>) -> Self {
+        Self(kids.into_iter().map(Revoked::Key).collect())
+    }
+
     pub(crate) fn and(mut self, more: impl IntoIterator<Item = Revoked>) -> Self {
         self.0.extend(more);
         self
@@ -105,14 +116,25 @@ impl Config {
 
 impl App {
     /// Commits a transaction together with what it withdraws, and tells whoever waits for that.
-    pub(crate) async fn commit_withdrawn(&self, mut tx: Db, what: Withdrawn, now: Timestamp) -> Result<()> {
+    pub(crate) async fn commit_withdrawn(&self, tx: Db, what: Withdrawn, now: Timestamp) -> Result<()> {
+        let until = now.plus_seconds(self.config.longest_token() + MARGIN_SECONDS);
+        Ok(self.commit_withdrawn_until(tx, what, until, now).await?)
+    }
+
+    /// The same for what is not about users' tokens: the entries may be forgotten at `until`.
+    pub(crate) async fn commit_withdrawn_until(
+        &self,
+        mut tx: Db,
+        what: Withdrawn,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let Withdrawn(what) = what;
         if what.is_empty() || !self.config.revocation.is_on() {
-            return Ok(tx.commit().await?);
+            return tx.commit().await;
         }
-        let until = now.seconds() + self.config.longest_token() + MARGIN_SECONDS;
         self.remembered.doubt(self, &what, now).await;
-        tx.insert_revocations(&what, until, now).await?;
+        tx.insert_revocations(&what, until.seconds(), now).await?;
         tx.commit().await?;
         self.announce_withdrawn();
         Ok(())
@@ -133,8 +155,11 @@ impl App {
         self.commit_withdrawn(tx, Withdrawn(what), now).await
     }
 
-    /// Whether a token that is good otherwise is withdrawn.
+    /// Whether a token that is good otherwise is withdrawn. Never where nothing is written down.
     pub(crate) async fn is_withdrawn(&self, token: &Claims<'_>) -> Result<bool> {
+        if !self.config.revocation.is_on() {
+            return Ok(false);
+        }
         if let Some(known) = self.remembered.find(self, token).await {
             return Ok(known);
         }

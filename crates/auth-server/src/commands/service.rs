@@ -80,15 +80,15 @@ async fn change(app: &App, options: &Service) -> Result<ExitCode, String> {
         },
         Service::Disable(service) => {
             admin::set_enabled(app, &service.name, false).await.map_err(told)?;
-            done(&service.name, "disabled")
+            done(&service.name, &format!("disabled: {}", told_when(app)))
         }
         Service::Enable(service) => {
             admin::set_enabled(app, &service.name, true).await.map_err(told)?;
-            done(&service.name, "enabled")
+            done(&service.name, &format!("enabled{}", again_when(app)))
         }
         Service::Remove(service) => {
             admin::remove(app, &service.name).await.map_err(told)?;
-            done(&service.name, "removed")
+            done(&service.name, &format!("removed: {}", told_when(app)))
         }
     }
 }
@@ -96,6 +96,24 @@ async fn change(app: &App, options: &Service) -> Result<ExitCode, String> {
 fn done(name: &ServiceName, what: &str) -> Result<ExitCode, String> {
     eprintln!("the service {name} is {what}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// When receivers refuse what was accepted until now.
+fn told_when(app: &App) -> &'static str {
+    if app.config.revocation.is_on() {
+        "receivers that read the list of revocations refuse it within a second, others within 30"
+    } else {
+        "receivers refuse it within 30 seconds; with revocation.feed it would be one second"
+    }
+}
+
+/// When receivers accept again what was withdrawn.
+fn again_when(app: &App) -> &'static str {
+    if app.config.revocation.is_on() {
+        "; receivers accept its new keys at once, those from before within three minutes of `disable`"
+    } else {
+        ""
+    }
 }
 
 /// The code alone on standard output, for scripts.

@@ -1,5 +1,7 @@
 //! The registry of services: what operators change, the published keys, enrolment, and who may call as a service.
 
+mod withdrawn;
+
 use std::sync::Arc;
 
 use auth_core::features::services::admin::{self, KeySource, ServiceError};

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use auth_jose::SigningKey;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Fault;
 use super::feed::{self, FeedState};
@@ -20,6 +20,8 @@ pub(super) struct Published {
     pub(super) keys: Vec<SigningKey>,
     pub(super) keys_made: usize,
     pub(super) tokens: usize,
+    /// The keys of services, as they were given.
+    pub(super) services: Vec<Map<String, Value>>,
     pub(super) fault: Option<Fault>,
     pub(super) max_age_seconds: Option<u32>,
     pub(super) requests: usize,
@@ -94,7 +96,9 @@ fn serve(mut stream: TcpStream, published: &Mutex<Published>) -> io::Result<()> 
     }
     let (fault, head, body) = locked(published, |published| {
         published.requests += 1;
-        (published.fault, published.head(), published.body())
+        let is_of_services = target.as_deref().is_some_and(|target| target.ends_with("/s2s/jwks"));
+        let body = if is_of_services { published.body_of_services() } else { published.body() };
+        (published.fault, published.head(), body)
     });
     let etag = format!("\"{}\"", auth_jose::base64url::encode(fingerprint(body.as_bytes()).to_be_bytes()));
     let answer = |stream: &mut TcpStream| {
@@ -142,6 +146,10 @@ impl Published {
     fn head(&self) -> String {
         let directive = |seconds| format!("cache-control: public, max-age={seconds}\r\n");
         self.max_age_seconds.map(directive).unwrap_or_default()
+    }
+
+    fn body_of_services(&self) -> String {
+        json!({ "keys": self.services }).to_string()
     }
 
     pub(super) fn body(&self) -> String {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::store::{CodeRow, ServiceKeyRow, ServiceRow};
 use crate::app::App;
 use crate::crypto::{random, to_hex};
-use crate::hooks::RevokedKey;
+use crate::revocation::Withdrawn;
 use crate::store::types::At;
 use crate::store::{Db, StoreError};
 
@@ -94,14 +94,10 @@ pub async fn rotate(app: &App, key: &ServiceKey, overlap: i64) -> Result<()> {
     let mut tx = app.store.begin().await?;
     let done = async {
         own_keys(&mut tx, key.service()).await?;
-        replace_key(&mut tx, key, app.clock.now(), overlap).await?;
-        if overlap == 0 {
-            revoke_keys(app, &mut tx, key.service(), |id| id != key.thumbprint()).await?;
-        }
-        Ok(())
+        replace_key(&mut tx, key, app.clock.now(), overlap).await
     }
     .await;
-    end(app, tx, done).await
+    end_withdrawing(app, tx, done).await
 }
 
 /// A new enrolment code for a service, in place of any earlier one.
@@ -129,13 +125,11 @@ pub async fn set_enabled(app: &App, name: &ServiceName, is_enabled: bool) -> Res
         if !tx.update_service(name.as_str(), disabled_at).await? {
             return Err(ServiceError::Unknown(name.clone()));
         }
-        if !is_enabled {
-            revoke_keys(app, &mut tx, name, |_| true).await?;
-        }
-        Ok(tx.delete_service_codes(name.as_str()).await?)
+        tx.delete_service_codes(name.as_str()).await?;
+        if is_enabled { Ok(Withdrawn::default()) } else { all_of(app, &mut tx, name).await }
     }
     .await;
-    end(app, tx, done).await
+    end_withdrawing(app, tx, done).await
 }
 
 /// Forgets a service and its keys.
@@ -145,34 +139,28 @@ pub async fn set_enabled(app: &App, name: &ServiceName, is_enabled: bool) -> Res
 pub async fn remove(app: &App, name: &ServiceName) -> Result<()> {
     let mut tx = app.store.begin().await?;
     let done = async {
-        revoke_keys(app, &mut tx, name, |_| true).await?;
+        let withdrawn = all_of(app, &mut tx, name).await?;
         if tx.delete_service(name.as_str()).await? {
-            Ok(())
+            Ok(withdrawn)
         } else {
             Err(ServiceError::Unknown(name.clone()))
         }
     }
     .await;
-    end(app, tx, done).await
+    end_withdrawing(app, tx, done).await
 }
 
-/// How long receivers are told of a key that ends at once, in seconds. By then the key set has told all of them.
+/// How long receivers that read the list of what is withdrawn are told of keys that end at once, in seconds. By then
+/// their key set says the same, even if their clock is a minute ahead.
 const TELL_SECONDS: i64 = 120;
 
-/// Tells receivers at once that keys of a service are not to be trusted any more.
-async fn revoke_keys(
-    app: &App,
-    tx: &mut Db,
-    service: &ServiceName,
-    is_meant: impl Fn(&str) -> bool,
-) -> Result<()> {
-    let at = app.clock.now();
-    let until = at.plus_seconds(TELL_SECONDS);
+/// Whatever a service could call others with.
+async fn all_of(app: &App, tx: &mut Db, name: &ServiceName) -> Result<Withdrawn> {
+    let now = app.clock.now();
     let rows = tx.list_service_keys().await?;
-    for row in rows.iter().filter(|row| row.service == service.as_str() && is_meant(&row.id)) {
-        app.hooks.key_revoked(tx, RevokedKey { kid: format!("{service}.{}", row.id), at, until }).await?;
-    }
-    Ok(())
+    let kids =
+        rows.iter().filter(|row| row.service == name.as_str() && row.is_alive(now)).map(ServiceKeyRow::kid);
+    Ok(Withdrawn::service(name.subject(), kids, now))
 }
 
 /// Makes the keys of a service those that its own address shows now.
@@ -189,10 +177,11 @@ pub async fn synchronize(app: &App, name: &ServiceName, keys: &[ServiceKey]) -> 
         for key in keys {
             add_key(&mut tx, key, now).await?;
         }
-        end_keys(&mut tx, name, now, |id| keys.iter().any(|key| key.thumbprint() == id)).await
+        let is_kept = |id: &str| keys.iter().any(|key| key.thumbprint() == id);
+        end_keys(&mut tx, name, now, 0, is_kept).await
     }
     .await;
-    end(app, tx, done).await
+    end_withdrawing(app, tx, done).await
 }
 
 impl App {
@@ -223,7 +212,7 @@ pub(super) async fn enrol(app: &App, code: &str, key: &ServiceKey) -> Result<()>
         replace_key(&mut tx, key, app.clock.now(), OVERLAP_SECONDS).await
     }
     .await;
-    end(app, tx, done).await
+    end_withdrawing(app, tx, done).await
 }
 
 /// Keeps what was done, or takes it back as a whole.
@@ -234,6 +223,22 @@ async fn end<T>(app: &App, tx: Db, done: Result<T>) -> Result<T> {
             app.announce_withdrawn();
             follow(app).await;
             Ok(value)
+        }
+        Err(error) => {
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+/// The same for a change that ends keys: receivers are told by the transaction that does it.
+async fn end_withdrawing(app: &App, tx: Db, done: Result<Withdrawn>) -> Result<()> {
+    match done {
+        Ok(withdrawn) => {
+            let now = app.clock.now();
+            app.commit_withdrawn_until(tx, withdrawn, now.plus_seconds(TELL_SECONDS), now).await?;
+            follow(app).await;
+            Ok(())
         }
         Err(error) => {
             tx.rollback().await?;
@@ -257,9 +262,9 @@ async fn own_keys(tx: &mut Db, name: &ServiceName) -> Result<()> {
     }
 }
 
-async fn replace_key(tx: &mut Db, key: &ServiceKey, now: Timestamp, overlap: i64) -> Result<()> {
+async fn replace_key(tx: &mut Db, key: &ServiceKey, now: Timestamp, overlap: i64) -> Result<Withdrawn> {
     add_key(tx, key, now).await?;
-    end_keys(tx, key.service(), now.plus_seconds(overlap), |id| id == key.thumbprint()).await
+    end_keys(tx, key.service(), now, overlap, |id| id == key.thumbprint()).await
 }
 
 /// Registers a key. One that the service has already, and has not replaced, may be registered again.
@@ -282,24 +287,26 @@ async fn add_key(tx: &mut Db, key: &ServiceKey, now: Timestamp) -> Result<()> {
     if tx.insert_service_key(&row).await? { Ok(()) } else { Err(ServiceError::KeyOwned) }
 }
 
-/// Ends the keys of a service that are not to be kept, unless they end earlier.
+/// Ends the keys of a service that are not to be kept after `overlap` seconds, unless they end earlier. Those that end
+/// at once are withdrawn.
 async fn end_keys(
     tx: &mut Db,
     service: &ServiceName,
-    at: Timestamp,
+    now: Timestamp,
+    overlap: i64,
     is_kept: impl Fn(&str) -> bool,
-) -> Result<()> {
+) -> Result<Withdrawn> {
+    let at = now.plus_seconds(overlap);
     let rows = tx.list_service_keys().await?;
-    let is_ending = |row: &&ServiceKeyRow| {
-        row.service == service.as_str()
-            && !is_kept(&row.id)
-            && row.expires_at.is_none_or(|expires_at| expires_at.0 > at)
-    };
-    let ids: Vec<_> = rows.iter().filter(is_ending).map(|row| row.id.clone()).collect();
-    if !ids.is_empty() {
+    let is_ending =
+        |row: &&ServiceKeyRow| row.service == service.as_str() && !is_kept(&row.id) && row.is_alive(at);
+    let ending: Vec<_> = rows.iter().filter(is_ending).collect();
+    if !ending.is_empty() {
+        let ids: Vec<_> = ending.iter().map(|row| row.id.clone()).collect();
         tx.update_service_keys(service.as_str(), &ids, at).await?;
     }
-    Ok(())
+    let is_at_once = overlap == 0;
+    Ok(Withdrawn::keys(ending.iter().filter(|_| is_at_once).map(|row| row.kid())))
 }
 
 async fn new_code(app: &App, tx: &mut Db, name: &ServiceName, now: Timestamp) -> Result<Secret<String>> {

@@ -32,6 +32,18 @@ pub(super) struct ServiceKeyRow {
     pub(super) expires_at: Option<At>,
 }
 
+impl ServiceKeyRow {
+    /// The `kid` of its tokens.
+    pub(super) fn kid(&self) -> String {
+        format!("{}.{}", self.service, self.id)
+    }
+
+    /// Whether it is accepted at `now`, as far as that is known.
+    pub(super) fn is_alive(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| at.0 > now)
+    }
+}
+
 /// A row of `authServiceCode`.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = auth_service_code)]
