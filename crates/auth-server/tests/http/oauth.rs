@@ -1,5 +1,7 @@
 //! `/oauth2/token`: services in other languages, by their registered keys.
 
+mod withdrawn;
+
 use std::sync::Arc;
 
 use auth_core::features::services::admin::{self, KeySource};

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::crypto::random;
 use crate::error::Error;
 use crate::hooks::TokenAuthority;
+use crate::revocation::Claims;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -31,7 +32,7 @@ pub(super) async fn issue(call: &Call, sent: Parameters) -> Result<Issued, Refus
     let client = client::authenticate(call, &sent).await?;
     let asked = Asked::read(&sent)?;
     if grant == EXCHANGE {
-        exchange(call, authority, &client, &sent, asked)
+        exchange(call, authority, &client, &sent, asked).await
     } else {
         own_token(call, authority, &client, asked)
     }
@@ -70,7 +71,7 @@ fn own_token(
     Ok(Issued { access_token, issued_token_type: None, token_type: "Bearer", expires_in, scope: asked.scope })
 }
 
-fn exchange(
+async fn exchange(
     call: &Call,
     authority: TokenAuthority,
     client: &ServiceName,
@@ -98,6 +99,10 @@ fn exchange(
         ));
     }
     let subject = open_subject(call, authority, client, sent.required("subject_token")?)?;
+    // Nothing new comes of what has ended, even while it would pass for a while longer.
+    if call.app.is_withdrawn(&Claims::of(&subject)).await? {
+        return Err(not_good(VerifyError::Revoked.code()));
+    }
     let raw = subject.raw_claims();
     let too_long = || Refusal::because(codes::INVALID_REQUEST, "The chain of actors is too long");
     let chain = actors(raw).map_err(|_refused| too_long())?;
