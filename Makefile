@@ -13,7 +13,7 @@ CARGO_ARGS = $$(scripts/setup.sh --cargo-args)
 FEATURES = $$(scripts/features.sh)
 # The dev builds resolve features for the whole workspace, as `cargo test` does: dependencies are then built once.
 SERVER_release = cargo build --release --package auth-server $(CARGO_ARGS)
-SERVER_dev = cargo build --workspace --bin auth-server $(CARGO_ARGS)
+SERVER_dev = cargo build --workspace --bin auth-server --bin example-worker $(CARGO_ARGS)
 API_release = cargo build --release --package example-protected-api
 API_dev = cargo build --workspace --bin example-protected-api $(CARGO_ARGS)
 DEMO_release = cargo build --release --package auth-server --package example-protected-api --package example-worker $(CARGO_ARGS)

@@ -31,6 +31,11 @@ compat() {
   scripts/compat-deps.sh
   say "Node: the official client, jose, and a Better Auth server on the same database"
   node --test --test-reporter=spec compat/client/*.test.mjs compat/interop/*.test.mjs compat/adopt/*.test.mjs compat/providers/*.test.mjs
+  # Better Auth has no services (make test-reference).
+  if [[ $AUTH_SERVER_BIN != *.mjs ]]; then
+    say "Service tokens before jose and PyJWT"
+    node --test --test-reporter=spec compat/services/*.test.mjs
+  fi
   say "Node: the module that keeps tokens"
   (cd clients && npm test)
   say "Node: the example page's proxy"

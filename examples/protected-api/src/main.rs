@@ -44,6 +44,7 @@ async fn me_for_a_service(
 ) -> Result<HttpResponse, auth_verify::actix::Rejection> {
     let values = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
     let user: auth_verify::Authenticated<UserClaims> = delegated.0.authenticate(values).await?;
+    user.require_scope("profile")?;
     // The nearest service is the one that calls; those behind it are for the log.
     let services = actors(user.raw_claims()).unwrap_or_default();
     let Some(caller) = services.first() else { return Err(user.forbidden()) };

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_s2s::{Ask, AuthServer, Minter, ServiceName};
@@ -15,9 +16,10 @@ const USAGE: &str = "usage:
   worker call URL                          POST to URL with a service token for the scope reindex
   worker call-for USER_TOKEN URL           GET URL on behalf of a user
   worker token                             print a service token
+  worker token-for USER_TOKEN              print a token on behalf of a user
   worker rotate PRIVATE_FILE               register a new key and keep it in PRIVATE_FILE
-All but keygen read the private key from the file named by WORKER_KEY_FILE; call-for and rotate ask the auth server at
-AUTH_URL (http://localhost:3000/api/auth)";
+All but keygen read the private key from the file named by WORKER_KEY_FILE; call-for, token-for and rotate ask the auth
+server at AUTH_URL (http://localhost:3000/api/auth)";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,6 +43,10 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         }
         ["call", url] => call(url).await,
         ["call-for", user_token, url] => call_for(user_token, url).await,
+        ["token-for", user_token] => {
+            println!("{}", token_for(user_token).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         ["rotate", private_file] => rotate(private_file).await,
         ["token"] => {
             println!("{}", minter()?.token(&api()?)?);
@@ -88,8 +94,14 @@ async fn rotate(private_file: &str) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn call_for(user_token: &str, url: &str) -> Result<ExitCode, Box<dyn Error>> {
-    let token = auth_server()?.on_behalf_of(&minter()?, user_token, &Ask::to(&api()?)).await?;
+    let token = token_for(user_token).await?;
     print(http()?.get(url).bearer_auth(token).send().await?).await
+}
+
+/// In exchange for the user's own token, which a service never sends on.
+async fn token_for(user_token: &str) -> Result<Arc<str>, Box<dyn Error>> {
+    let ask = Ask::to(&api()?).scope_of("profile")?;
+    Ok(auth_server()?.on_behalf_of(&minter()?, user_token, &ask).await?)
 }
 
 fn auth_server() -> Result<AuthServer, Box<dyn Error>> {
@@ -115,8 +127,7 @@ async fn call(url: &str) -> Result<ExitCode, Box<dyn Error>> {
 
 fn minter() -> Result<Minter, Box<dyn Error>> {
     let path = setting("WORKER_KEY_FILE").ok_or("WORKER_KEY_FILE names no file")?;
-    let jwk = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    Ok(Minter::from_private_jwk(worker()?, &jwk)?)
+    Ok(Minter::from_file(worker()?, path)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "an example, configured by the environment alone")]
