@@ -100,6 +100,6 @@ pub const LIFETIME_SECONDS: u32 = 60;
 pub const MAX_CHAIN: usize = 4;
 
 /// Compiles the guide's snippets.
-#[cfg(all(doctest, feature = "actix", feature = "mint", feature = "published"))]
+#[cfg(all(doctest, feature = "actix", feature = "mint", feature = "published", feature = "shared-secret"))]
 #[doc = include_str!("../../../docs/services.md")]
 struct Guide;
