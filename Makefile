@@ -77,7 +77,7 @@ fuzz: setup ## Fuzz what reads tokens and key sets (FUZZ_SECONDS=60 for each tar
 drill-races: setup ## ROUNDS=100: races between two server processes on one PostgreSQL
 	@RACE_ROUNDS=$(or $(ROUNDS),100) scripts/with-pg.sh cargo test --package auth-server $(FEATURES) --test races -- --test-threads 1
 
-drill-rotation: setup ## A new key every 2 s before auth-verify, jose and PyJWT; an emergency; two new secrets (DRILL_SECONDS=120)
+drill-rotation: setup ## 50 starts of four servers; a new key every 2 s before three verifiers; an emergency; new secrets (DRILL_SECONDS=120)
 	@scripts/drill-rotation.sh
 
 drill-revocation: setup ## ROUNDS=50: from a sign-out to 401 at 20 verifier processes, the list away, 1,000,000 entries

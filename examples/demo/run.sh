@@ -6,6 +6,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
+# shellcheck source=examples/demo/drive.sh
+source examples/demo/drive.sh
 started=$SECONDS
 
 say() { printf '\n== %s\n' "$*"; }
@@ -36,29 +38,8 @@ npm_install examples/node-api
 examples/python-api/run.sh --install
 (cd examples/web && node build.mjs)
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/auth-demo.XXXXXX")
-driver=
-# Backstop: the driver stops its processes itself; whatever it left (a crash, kill -9) is stopped here, by the ids it wrote down.
-finish() {
-  trap - EXIT INT TERM
-  if [ -n "$driver" ] && kill -0 "$driver" 2>/dev/null; then
-    kill -TERM "$driver" 2>/dev/null || true
-    wait "$driver" 2>/dev/null || true
-  fi
-  if [ -f "$dir/pids" ]; then
-    while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done < "$dir/pids"
-  fi
-  if [ "${DEMO_KEEP:-}" = 1 ]; then echo "kept: $dir"; else rm -rf "$dir"; fi
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
 say "running"
-node examples/demo/demo.mjs "$dir" "$bin" &
-driver=$!
 status=0
-wait "$driver" || status=$?
-driver=
+drive auth-demo examples/demo/demo.mjs "$bin" || status=$?
 echo "demo took $((SECONDS - started)) s"
 exit "$status"

@@ -4,5 +4,6 @@ mod built_in;
 mod failures;
 mod flows;
 mod idp;
+mod peer;
 mod takeover;
 mod tokens;

@@ -1,11 +1,9 @@
 //! Built-in providers that speak a dialect of their own, from the first redirect to the session.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
 
 use auth_core::testing::{START, TestDatabase, TestRequest, TestResponse, post};
 use auth_jose::{KeyAlgorithm, SigningKey, base64url};
@@ -14,6 +12,7 @@ use sha2::Digest as _;
 use url::{Url, form_urlencoded};
 
 use super::idp::{Jar, begin};
+use super::peer::{self, Heard};
 use crate::support::{Server, assert_redirected, member};
 
 on_every_database!(
@@ -50,17 +49,9 @@ struct Fake {
 
 impl Fake {
     fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Mutex::new(Shared::default()));
         let state = shared.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let state = state.clone();
-                // A client that hangs up ends its own connection and nothing else.
-                thread::spawn(move || drop(serve(stream, &state)));
-            }
-        });
+        let address = peer::listen(move |stream, _| serve(stream, &state));
         Self { address, shared }
     }
 
@@ -101,28 +92,8 @@ impl Fake {
 }
 
 fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let (mut length, mut authorization) = (0_usize, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        let (name, value) = line.trim().split_once(':').unwrap_or_default();
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap(),
-            "authorization" => value.trim().clone_into(&mut authorization),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let mut words = first.split(' ');
-    let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap());
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Heard { method, target, authorization, body } = peer::hear(&stream)?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let pairs = |bytes: &[u8]| form_urlencoded::parse(bytes).into_owned().collect();
     let seen = Seen {
         method,

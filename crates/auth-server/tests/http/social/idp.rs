@@ -2,8 +2,8 @@
 //! id tokens. It answers on threads, whatever the test's runtime does, and misbehaves when told to.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use auth_jose::{KeyAlgorithm, SigningKey};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+use super::peer::{self, Heard};
 use crate::support::{Server, member};
 
 /// What the provider answers instead of the truth.
@@ -73,19 +74,11 @@ struct Keys {
 
 impl Idp {
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
         let key = || SigningKey::generate(KeyAlgorithm::EdDsa, "idp-key").unwrap();
         let keys = Arc::new(Keys { own: key(), foreign: key() });
         let shared = state.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (state, keys) = (shared.clone(), keys.clone());
-                // A client that hangs up ends its own connection and nothing else.
-                thread::spawn(move || drop(serve(stream, address, &state, &keys)));
-            }
-        });
+        let address = peer::listen(move |stream, address| serve(stream, address, &shared, &keys));
         Self { address, state }
     }
 
@@ -181,27 +174,9 @@ fn serve(
     state: &Mutex<State>,
     keys: &Keys,
 ) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let (mut length, mut bearer) = (0_usize, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        let (name, value) = line.trim().split_once(':').unwrap_or_default();
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap(),
-            "authorization" => value.trim().trim_start_matches("Bearer ").clone_into(&mut bearer),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let mut words = first.split(' ');
-    let (method, path) = (words.next().unwrap(), words.next().unwrap().trim_start_matches('/').to_owned());
+    let Heard { method, target, authorization, body } = peer::hear(&stream)?;
+    let path = target.trim_start_matches('/').to_owned();
+    let bearer = authorization.trim_start_matches("Bearer ");
     let instead = {
         let mut state = state.lock().unwrap();
         state.log.push(format!("{method} {path}"));
@@ -232,7 +207,7 @@ fn serve(
             Some(json!({ "keys": [jwk] }))
         }
         "token" => token(&mut state.lock().unwrap(), &form, &base, keys),
-        "userinfo" => state.lock().unwrap().access.get(&bearer).map(|grant| {
+        "userinfo" => state.lock().unwrap().access.get(bearer).map(|grant| {
             let mut claims = grant.claims.clone();
             claims["id"] = claims["sub"].clone();
             claims
