@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use auth_jose::{Clock, Timestamp};
 use auth_s2s::{
-    ConfigError, Minter, Receiver, Refused, RevocationFeed, ServiceName, VerifierBuilder, VerifyError,
+    ConfigError, Minter, Receiver, Refusal, Refused, RevocationFeed, ServiceName, VerifierBuilder,
+    VerifyError,
 };
 use auth_verify::Revocation;
 use auth_verify::testing::{Fault, Issuer, START};
@@ -148,6 +149,42 @@ async fn a_withdrawn_key_stays_so_while_the_auth_server_is_away_and_may_come_bac
         outcome.is_ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_service_whose_key_is_published_no_more_is_unknown() {
+    let world = World::new();
+    let api = world.receiver();
+    assert!(check(&api, &world.worker.token(&name("api")).unwrap()).await.is_ok());
+    world.publish(&[&world.billing]);
+    until(&api, &world.worker, |outcome| {
+        world.issuer.clock().advance(1);
+        *outcome == Err(VerifyError::KeyUnknown.into())
+    })
+    .await;
+    assert!(check(&api, &world.billing.token(&name("api")).unwrap()).await.is_ok());
+}
+
+#[tokio::test]
+async fn closes_while_the_list_is_away_where_that_is_wanted() {
+    let world = World::new();
+    let feed = world.feed().close_after_seconds(30);
+    let api = Receiver::published_with(name("api"), &world.issuer.services_jwks_url(), |builder| {
+        builder.clock(Arc::new(Time(Arc::clone(&world.issuer)))).revocation_feed(feed)
+    });
+    let api = api.unwrap();
+    let token = || format!("Bearer {}", world.worker.token(&name("api")).unwrap()).into_bytes();
+    assert!(api.authenticate([&*token()]).await.is_ok());
+    let requests = world.issuer.revocation_requests();
+    world.issuer.fail_revocations(Fault::Outage);
+    while world.issuer.revocation_requests() < requests + 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.issuer.clock().advance(40);
+    let rejection = api.authenticate([&*token()]).await.unwrap_err();
+    assert_eq!((rejection.0, rejection.0.status()), (Refusal::RevocationsUnavailable, 503));
+    world.issuer.recover();
+    until(&api, &world.worker, Result::is_ok).await;
 }
 
 #[tokio::test]

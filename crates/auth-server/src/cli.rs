@@ -155,6 +155,18 @@ pub enum Service {
     Enable(ServiceNamed),
     /// Forget a service and its keys.
     Remove(ServiceNamed),
+    /// Print what Istio has to be told so that the enabled services, and nobody else, reach one of them.
+    Istio(MeshService),
+}
+
+/// A service in a mesh.
+#[derive(Debug, Args)]
+pub struct MeshService {
+    /// The service that is called; its pods have the label `app` with this name.
+    pub name: ServiceName,
+    /// The namespace that it runs in.
+    #[arg(long, default_value = "default")]
+    pub namespace: String,
 }
 
 /// A service.

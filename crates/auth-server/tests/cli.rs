@@ -185,8 +185,24 @@ fn services_are_added_listed_and_disabled_while_the_server_runs() {
         }
     };
     shows(true);
-    assert!(service(&["disable", "worker"]).0);
+    let (printed, yaml) = service(&["istio", "api", "--namespace", "shop"]);
+    assert!(printed, "{yaml}");
+    for line in [
+        "metadata: { name: service-tokens-api, namespace: \"shop\" }",
+        "    - issuer: \"service:worker\"",
+        "      audiences: [\"service:api\"]",
+        "requestPrincipals: [\"service:billing/service:billing\", \"service:worker/service:worker\"]",
+    ] {
+        assert!(yaml.contains(line), "{line}: {yaml}");
+    }
+    assert!(yaml.contains("/api/auth/s2s/jwks\""), "{yaml}");
+    let (disabled, told) = service(&["disable", "worker"]);
+    assert!(disabled && told.contains("within 30 seconds") && told.contains("revocation.feed"), "{told}");
     shows(false);
+    let (_, yaml) = service(&["istio", "api"]);
+    assert!(yaml.contains("billing") && !yaml.contains("worker"), "{yaml}");
+    let (printed, told) = service(&["istio", "billing"]);
+    assert!(!printed && told.contains("no enabled service but billing itself"), "{told}");
     assert!(service(&["enable", "worker"]).0);
     shows(true);
     assert!(service(&["remove", "worker"]).0);

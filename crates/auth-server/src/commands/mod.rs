@@ -7,6 +7,7 @@ mod generate;
 mod inspect;
 mod keys;
 mod mail;
+mod mesh;
 mod revoke;
 mod service;
 mod settings;

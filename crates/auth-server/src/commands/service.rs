@@ -13,7 +13,7 @@ use auth_core::store::Store;
 use auth_jose::{OsEntropy, SystemClock, Timestamp, json};
 use auth_s2s::{ServiceKey, ServiceName};
 
-use super::settings;
+use super::{mesh, settings};
 use crate::cli::Service;
 use crate::serve;
 use crate::service_keys::KeyFetcher;
@@ -27,7 +27,7 @@ pub(super) fn run(config: Config, options: &Service) -> Result<ExitCode, String>
         let store = Store::open(&shared.config.database, 1);
         let app = App::new(Arc::new(shared), store);
         let changed = change(&app, options).await?;
-        if matches!(options, Service::Disable(_) | Service::Remove(_)) {
+        if matches!(options, Service::Disable(_) | Service::Remove(_) | Service::Rotate(_)) {
             super::tell_servers(&app).await;
         }
         Ok(changed)
@@ -40,10 +40,10 @@ async fn change(app: &App, options: &Service) -> Result<ExitCode, String> {
         refused => refused.to_string(),
     };
     match options {
-        Service::List => {
-            let read = app.services.reload(&app.store, app.clock.now()).await;
-            read.map_err(|error| format!("{}: {error}", app.config.database.url))?;
-            super::print(format_args!("{}", table(&app.services.services(), app.clock.now())))
+        Service::List => super::print(format_args!("{}", table(&registered(app).await?, app.clock.now()))),
+        Service::Istio(options) => {
+            let yaml = mesh::istio(&app.config, &registered(app).await?, options)?;
+            super::print(format_args!("{yaml}"))
         }
         Service::Add(new) => {
             let mut fetched = Vec::new();
@@ -91,6 +91,12 @@ async fn change(app: &App, options: &Service) -> Result<ExitCode, String> {
             done(&service.name, &format!("removed: {}", told_when(app)))
         }
     }
+}
+
+async fn registered(app: &App) -> Result<Vec<ServiceInfo>, String> {
+    let read = app.services.reload(&app.store, app.clock.now()).await;
+    read.map_err(|error| format!("{}: {error}", app.config.database.url))?;
+    Ok(app.services.services())
 }
 
 fn done(name: &ServiceName, what: &str) -> Result<ExitCode, String> {
