@@ -21,7 +21,7 @@ use crate::config::RedisConfig;
 /// How long a request waits for an answer.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long a command of the operator waits, connecting included.
+/// How long the background waits, and a command of the operator, connecting included.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often refused commands are told in the log.
@@ -81,8 +81,17 @@ impl Redis {
 
     /// The answer to a command; nothing when there is none within [`TIMEOUT`], or it is an error.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        self.answer(command, TIMEOUT).await
+    }
+
+    /// The same for work in the background, which may take longer.
+    pub(crate) async fn ask_patiently<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        self.answer(command, PATIENCE).await
+    }
+
+    async fn answer<T: FromRedisValue>(&self, command: &Cmd, patience: Duration) -> Option<T> {
         let mut link = self.link.borrow().clone()?;
-        match timeout(TIMEOUT, command.query_async(&mut link.connection)).await {
+        match timeout(patience, command.query_async(&mut link.connection)).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
                 if error.is_unrecoverable_error() || error.is_timeout() {
@@ -101,7 +110,7 @@ impl Redis {
 
     /// Tells the other servers that something is withdrawn. Nobody answers, and nobody has to hear it.
     pub(crate) async fn say(&self) {
-        let _: Option<i64> = self.ask(&self.message()).await;
+        let _: Option<i64> = self.ask_patiently(&self.message()).await;
     }
 
     /// The same from a process that keeps no connection.

@@ -21,8 +21,8 @@ use crate::store::Result;
 /// How long a name is in doubt, in seconds: longer than a transaction lasts, clocks that differ included.
 const DOUBT_SECONDS: i64 = 60;
 
-/// Entries that are added at once.
-const PAGE: i64 = 1_000;
+/// Entries that are added at once: few enough that nobody who asks meanwhile waits for long.
+const PAGE: i64 = 500;
 
 /// How often a set may be lost while it is filled.
 const TRIES: usize = 3;
@@ -98,21 +98,26 @@ impl Remembered {
     }
 
     async fn keep_up(&self, app: &App, redis: &Redis) {
+        let mut is_told = false;
         loop {
             self.is_behind.notified().await;
-            let pause = match self.catch_up(app, redis).await {
+            let reached = self.catch_up(app, redis).await;
+            if let (Err(error), false) = (&reached, is_told) {
+                tracing::warn!(%error, "what is withdrawn could not be copied to Redis; it is tried again");
+            }
+            is_told = reached.is_err();
+            let pause = match reached {
                 Ok(Reached::All) => BREATH,
-                Ok(Reached::Part) => AFTER_FAILURE,
+                Ok(Reached::Part) | Err(_) => {
+                    self.is_behind.notify_one();
+                    AFTER_FAILURE
+                }
                 Ok(Reached::TooMuch) => {
                     tracing::warn!(
                         redis = %redis,
                         "more is withdrawn than redis.maxWithdrawn: the database is asked instead"
                     );
                     AFTER_TOO_MUCH
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "what is withdrawn could not be copied to Redis");
-                    AFTER_FAILURE
                 }
             };
             sleep(pause).await;
@@ -123,7 +128,7 @@ impl Remembered {
     async fn catch_up(&self, app: &App, redis: &Redis) -> Result<Reached> {
         let key = self.name_set(app, redis).await?;
         let most = app.config.redis.as_ref().map_or(0, |config| config.max_withdrawn);
-        let Some(head) = redis.ask::<Option<f64>>(&scores::head(&key)).await else {
+        let Some(head) = redis.ask_patiently::<Option<f64>>(&scores::head(&key)).await else {
             return Ok(Reached::Part);
         };
         let mut from = head.map_or(0, |head| scores::whole(-head));
@@ -140,7 +145,7 @@ impl Remembered {
             drop(db);
             let to = entries.last().map_or(last, |entry| entry.number);
             let append = scores::append(&key, (from, to), &entries, most, now);
-            match redis.ask::<i64>(&append).await {
+            match redis.ask_patiently::<i64>(&append).await {
                 None => return Ok(Reached::Part),
                 Some(-1) => return Ok(Reached::TooMuch),
                 Some(reached) if reached < from => {

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -94,4 +96,54 @@ fn orders_that_withdraw_are_told_to_the_servers() {
     }
     let told = order(&["keys", "rotate", "--emergency"], "redis://:hunter2@127.0.0.1:1");
     assert!(told.contains("could not be told") && !told.contains("hunter2"), "{told}");
+}
+
+/// A server with a certificate for `localhost`, which ends with this value.
+struct Tls {
+    folder: TempDir,
+    port: u16,
+}
+
+fn script(name: &str, arguments: &[&str], flags: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(name);
+    let output = Command::new(path).args(arguments).env("REDIS_FLAGS", flags).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", super::stderr(&output));
+}
+
+impl Tls {
+    fn start() -> Self {
+        let tls = Self { folder: TempDir::new().unwrap(), port: free_port() };
+        script("certificates.sh", &[&tls.path("tls")], "");
+        let (cert, key, port) = (tls.path("tls/server.pem"), tls.path("tls/server.key"), tls.port);
+        let flags = format!(
+            "--tls-port {port} --tls-cert-file {cert} --tls-key-file {key} --tls-ca-cert-file {cert} --tls-auth-clients no"
+        );
+        script("redis.sh", &["start", &tls.path("data")], &flags);
+        tls
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        script("redis.sh", &["stop", &self.path("data")], "");
+    }
+}
+
+#[test]
+fn over_tls_the_certificate_is_checked() {
+    let tls = Tls::start();
+    let port = tls.port;
+    for (host, authority, is_good) in
+        [("localhost", "ca.pem", true), ("127.0.0.1", "ca.pem", false), ("localhost", "other.pem", false)]
+    {
+        let (url, file) = (format!("rediss://{host}:{port}"), tls.path(&format!("tls/{authority}")));
+        let is_told = |log: &str| log.contains("connected to Redis") || log.contains("Redis does not answer");
+        let log = log_of(&[("REDIS_URL", &url), ("SSL_CERT_FILE", &file)], is_told);
+        assert_eq!(log.contains("connected to Redis"), is_good, "{host} {authority}: {log}");
+        assert_eq!(log.contains("certificate"), !is_good, "{host} {authority}: {log}");
+    }
 }

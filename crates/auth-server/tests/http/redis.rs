@@ -112,14 +112,15 @@ async fn what_redis_holds_needs_no_query(database: TestDatabase) {
     // From here on the database would answer the opposite.
     pair.a.database.execute("DELETE FROM auth_revocation").await;
     slip_in(&pair.a, 1, "jti", &claim(&good, "jti")).await;
-    until!(is_active(&pair.b, &good).await);
-    assert_eq!(introspect(&pair.b, &withdrawn).await, inactive());
-    let before = pair.b.app.store.checkouts();
-    for _ in 0..10 {
-        assert!(!is_active(&pair.b, &withdrawn).await && is_active(&pair.b, &good).await);
-    }
-    let asked = pair.b.app.store.checkouts() - before;
-    assert!(asked < 10, "{asked} looks at the last number for 20 questions");
+    // Asked again, because an answer that comes too late is asked for in the database.
+    until!({
+        let before = pair.b.app.store.checkouts();
+        let mut is_so = true;
+        for _ in 0..10 {
+            is_so &= introspect(&pair.b, &withdrawn).await == inactive() && is_active(&pair.b, &good).await;
+        }
+        is_so && pair.b.app.store.checkouts() - before < 10
+    });
 }
 
 async fn every_kind_of_entry_is_held(database: TestDatabase) {
@@ -141,7 +142,7 @@ async fn every_kind_of_entry_is_held(database: TestDatabase) {
         pair.settle().await;
         assert!(pair.score(&format!("{member}{value}")).await.is_some(), "{kind}");
         pair.a.database.execute("DELETE FROM auth_revocation").await;
-        assert!(!is_active(&pair.b, &token).await, "{kind}");
+        until!(!is_active(&pair.b, &token).await);
     }
     let before = pair.score(&format!("<u:{}", user_of(&pair, "eve@example.test").await)).await;
     assert_eq!(before, Some(-(now.seconds() as f64 + 1.0)));
@@ -178,7 +179,7 @@ async fn a_long_list_is_copied_as_a_whole(database: TestDatabase) {
     assert_eq!(pair.size().await, 2_502);
     pair.a.database.execute("DELETE FROM auth_revocation").await;
     for token in &tokens {
-        assert!(!is_active(&pair.b, token).await);
+        until!(!is_active(&pair.b, token).await);
     }
     let good = jwt(&pair.a, &user).await;
     assert!(is_active(&pair.b, &good).await);
