@@ -22,7 +22,9 @@ export async function verifyServiceToken(keys, audience, token) {
 if (process.argv[1] === import.meta.filename) {
   const [jwksUrl, audience, token] = process.argv.slice(2);
   try {
-    console.log(await verifyServiceToken(createRemoteJWKSet(new URL(jwksUrl)), audience, token));
+    // A service that is disabled is refused when its key is gone from the set: jose keeps one for ten minutes of itself.
+    const keys = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: 30_000 });
+    console.log(await verifyServiceToken(keys, audience, token));
   } catch (error) {
     console.error(error.code ?? error.message);
     process.exitCode = 1;

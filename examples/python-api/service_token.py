@@ -32,6 +32,7 @@ def verify_service_token(keys: jwt.PyJWKClient, audience: str, token: str) -> st
 if __name__ == "__main__":
     jwks_url, audience, token = sys.argv[1:]
     try:
-        print(verify_service_token(jwt.PyJWKClient(jwks_url), audience, token))
+        # A service that is disabled is refused when its key is gone from the set: PyJWT keeps one for five minutes of itself.
+        print(verify_service_token(jwt.PyJWKClient(jwks_url, lifespan=30), audience, token))
     except jwt.PyJWTError as error:
         sys.exit(f"{type(error).__name__}: {error}")
