@@ -175,7 +175,7 @@ impl App {
             return Ok(Meant::Token(token));
         }
         if is_jwt(text) {
-            let token = self.inspector(now).good_token(text).map_err(RevokeError::NotOurs)?;
+            let token = self.inspector(now).own_token(text).map_err(RevokeError::NotOurs)?;
             let claims = Claims::of(&token);
             let name =
                 claims.sid.ok_or_else(|| RevokeError::NotOurs("the token has no sid".to_owned()))?.to_owned();

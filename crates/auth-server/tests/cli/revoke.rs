@@ -109,6 +109,24 @@ fn without_a_list_it_says_what_to_set_and_ends_sessions_on_request() {
 }
 
 #[test]
+fn a_user_whose_id_the_database_counts_is_named_by_it() {
+    let folder = TempDir::new().unwrap();
+    let settings = format!("{WITH_LIST}[advanced.database]\ngenerateId = \"serial\"\n");
+    std::fs::write(folder.path().join("auth.toml"), settings).unwrap();
+    let server = Running::start(folder.path());
+    let (ada, bob) = (sign_up(&server, "ada"), sign_up(&server, "bob"));
+    let output = revoke(folder.path(), &["user", "2"], "");
+    let told = stdout(&output);
+    assert!(told.contains("user 2 (bob@example.com)") && told.contains("sessions ended: 1"), "{output:?}");
+    assert!(is_signed_in(&server, &ada) && !is_signed_in(&server, &bob));
+    for nobody in ["3", "2x", "two", "99999999999999999999"] {
+        let output = revoke(folder.path(), &["user", nobody], "");
+        assert!(!output.status.success() && stderr(&output).contains("no user"), "{nobody}: {output:?}");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn nothing_is_made_where_there_is_no_database() {
     let folder = TempDir::new().unwrap();
     let output = revoke(folder.path(), &["user", "ada@example.com"], "");

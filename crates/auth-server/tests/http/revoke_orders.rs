@@ -11,6 +11,7 @@ on_every_database!(
     a_stolen_account_has_no_session_and_no_token_left,
     tokens_alone_can_be_withdrawn,
     a_session_is_named_by_whatever_names_it,
+    an_expired_token_still_leads_to_its_session,
     a_sid_alone_withdraws_tokens,
     a_subject_that_is_an_address_leads_to_the_session,
     a_token_is_named_by_itself_or_its_jti,
@@ -97,6 +98,22 @@ async fn a_session_is_named_by_whatever_names_it(database: TestDatabase) {
         let again = server.app.revoke_session(&phone.token, Scope::Everything).await;
         assert!(matches!(again, Err(RevokeError::NoSession)), "{again:?}");
     }
+}
+
+async fn an_expired_token_still_leads_to_its_session(database: TestDatabase) {
+    let server = Server::with(database, public()).await;
+    let ada = server.sign_up("Ada").await;
+    let token = jwt(&server, &ada).await;
+    server.clock.advance(3_600);
+    assert!(is_signed_in(&server, &ada).await);
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{input}.{other}{}", signature.get(1..).unwrap());
+    let refused = server.app.revoke_session(&forged, Scope::Everything).await;
+    assert!(matches!(refused, Err(RevokeError::NotOurs(_))), "{refused:?}");
+    assert!(is_signed_in(&server, &ada).await);
+    assert_eq!(server.app.revoke_session(&token, Scope::Everything).await.unwrap().sessions, 1);
+    assert!(!is_signed_in(&server, &ada).await);
 }
 
 async fn a_sid_alone_withdraws_tokens(database: TestDatabase) {
