@@ -1,6 +1,6 @@
 //! Valkey or Redis beside the database: one connection for all, made in the background and never waited for.
 //!
-//! Whoever asks gets an answer within [`TIMEOUT`] or none, and goes on without. A server that does not answer in time is
+//! Whoever asks gets an answer within `TIMEOUT` or none, and goes on without. A server that does not answer in time is
 //! not asked again until it has answered the background. What is kept there must be found elsewhere when it is lost.
 
 mod keep;
@@ -79,7 +79,7 @@ impl Redis {
         self.link.borrow().is_some()
     }
 
-    /// The answer to a command; nothing when there is none within [`TIMEOUT`], or it is an error.
+    /// The answer to a command; nothing when there is none within `TIMEOUT`, or it is an error.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         self.answer(command, TIMEOUT).await
     }
