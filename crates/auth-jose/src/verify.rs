@@ -7,16 +7,17 @@
 mod claims;
 mod error;
 mod policy;
+mod raw;
 
 use std::any::Any;
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::error::VerifyError;
 pub use self::policy::{Policy, PolicyError};
+use self::raw::RawClaims;
 use crate::json::{self, Members, Node};
 use crate::jws::{Compact, ROOM};
 use crate::{Algorithm, JwkSet, PublicKey, Timestamp};
@@ -32,34 +33,8 @@ struct Inner<C> {
     raw: RawClaims,
     algorithm: Algorithm,
     kid: Option<Arc<str>>,
-    subject: String,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
-}
-
-/// The text of the claims, and what it says once somebody asks: most callers want the typed form only.
-struct RawClaims {
-    text: String,
-    members: OnceLock<Map<String, Value>>,
-}
-
-impl RawClaims {
-    fn members(&self) -> &Map<String, Value> {
-        // The text was read before, by the same rules.
-        self.members.get_or_init(|| json::members(&self.text).map(Map::from).unwrap_or_default())
-    }
-}
-
-impl PartialEq for RawClaims {
-    fn eq(&self, other: &Self) -> bool {
-        self.members() == other.members()
-    }
-}
-
-impl fmt::Debug for RawClaims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.members().fmt(f)
-    }
 }
 
 impl<C> Verified<C> {
@@ -87,7 +62,19 @@ impl<C> Verified<C> {
     /// `sub`: never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.0.subject
+        self.0.raw.subject()
+    }
+
+    /// `jti`, if the token has one that is text.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.raw.token_id()
+    }
+
+    /// `sid`: the session that the token is of, if it has one that is text.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.0.raw.session_id()
     }
 
     /// `iat`: when the token was made.
@@ -160,13 +147,13 @@ pub fn verify<C: DeserializeOwned>(
         return Err(VerifyError::SignatureInvalid);
     }
     let text = compact.claims()?;
-    let raw = read(&text, "claims")?;
-    let checked = claims::check(policy, key.owner(), &raw, now)?;
-    let Ok(claims) = C::deserialize(&Node::Object(raw)) else { return Err(VerifyError::ClaimsUnreadable) };
-    let raw = RawClaims { text, members: OnceLock::new() };
+    let members = read(&text, "claims")?;
+    let claims::Checked { issued_at, expires_at } = claims::check(policy, key.owner(), &members, now)?;
+    let names = raw::Names::of(&text, &members);
+    let claims = C::deserialize(&Node::Object(members)).or(Err(VerifyError::ClaimsUnreadable))?;
+    let raw = RawClaims::new(text, names);
     let kid = kid.and(key.shared_kid());
-    let claims::Checked { subject, issued_at, expires_at } = checked;
-    Ok(Verified(Arc::new(Inner { claims, raw, algorithm, kid, subject, issued_at, expires_at })))
+    Ok(Verified(Arc::new(Inner { claims, raw, algorithm, kid, issued_at, expires_at })))
 }
 
 /// The `kid` that a token claims to be signed under, to choose among key sets. Whoever made the token

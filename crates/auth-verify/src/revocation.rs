@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use auth_jose::{Timestamp, Verified};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Tokens that are refused although their signature and times are good.
@@ -121,9 +120,8 @@ impl Revocations {
         if self.generation() == 0 {
             return false;
         }
-        let text = |claim: &str| verified.raw_claims().get(claim).and_then(Value::as_str);
-        self.has(Kind::Session, text("sid"), now)
-            || self.has(Kind::Token, text("jti"), now)
+        self.has(Kind::Session, verified.session_id(), now)
+            || self.has(Kind::Token, verified.token_id(), now)
             || self.has(Kind::Key, verified.kid(), now)
             || self.is_older(verified.subject(), verified.issued_at(), now)
     }

@@ -8,7 +8,6 @@ use crate::json::{Members, Node};
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 
 pub(super) struct Checked {
-    pub(super) subject: String,
     pub(super) issued_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
 }
@@ -63,11 +62,7 @@ pub(super) fn check(
             return Err(VerifyError::TooOld);
         }
     }
-    Ok(Checked {
-        subject: subject.to_owned(),
-        issued_at: issued.map(timestamp),
-        expires_at: timestamp(expires),
-    })
+    Ok(Checked { issued_at: issued.map(timestamp), expires_at: timestamp(expires) })
 }
 
 fn check_audience(policy: &Policy, claims: &Members<'_>) -> Result<(), VerifyError> {

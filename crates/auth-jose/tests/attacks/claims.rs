@@ -180,6 +180,30 @@ fn limits_the_lifetime_when_asked_to() {
 }
 
 #[test]
+fn names_subject_token_and_session_however_they_are_written() {
+    let forge = Forge::new();
+    let names = |payload: &str| {
+        let token = forge.sign_ed(HEADER, payload);
+        let verified: Verified =
+            verify(&policy(), &forge.keys(), Timestamp::from_seconds(NOW), &token).unwrap();
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        (verified.subject().to_owned(), owned(verified.token_id()), owned(verified.session_id()))
+    };
+    let named = |token: Option<&str>, session: Option<&str>| {
+        ("U1".to_owned(), token.map(str::to_owned), session.map(str::to_owned))
+    };
+    let with = |rest: &str| claims().to_string().replacen('{', &format!("{{{rest},"), 1);
+    assert_eq!(names(&claims().to_string()), named(None, None));
+    assert_eq!(names(&with(r#""jti":"T-é","sid":"S""#)), named(Some("T-é"), Some("S")));
+    assert_eq!(names(&with(r#""j\u0074i":"\u0054-\u00e9","sid":"\u0053""#)), named(Some("T-é"), Some("S")));
+    assert_eq!(names(&with(r#""jti":"","sid":"\"""#)), named(Some(""), Some("\"")));
+    assert_eq!(names(&with(r#""jti":7,"sid":["S"]"#)), named(None, None), "not text");
+    assert_eq!(names(&with(r#""nested":{"jti":"T","sid":"S"}"#)), named(None, None), "another's");
+    let escaped = claims().to_string().replace(r#""sub":"U1""#, r#""sub":"\u00551""#);
+    assert_eq!(names(&escaped), named(None, None));
+}
+
+#[test]
 fn hands_out_typed_and_raw_claims() {
     #[derive(Debug, serde::Deserialize)]
     struct Mine {

@@ -3,7 +3,6 @@
 use auth_jose::{Policy, PolicyError, Verified, VerifyError};
 use auth_s2s::ServiceName;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use super::{Parameters, Refusal, codes};
 use crate::call::Call;
@@ -27,10 +26,9 @@ pub(super) async fn authenticate(call: &Call, sent: &Parameters) -> Result<Servi
         tracing::debug!(code = error.code(), "a client assertion was refused: {error}");
         Refusal::from(codes::INVALID_CLIENT)
     })?;
-    let (Ok(client), Some(id)) = (
-        ServiceName::from_subject(verified.subject()),
-        verified.raw_claims().get("jti").and_then(Value::as_str).filter(|id| !id.is_empty()),
-    ) else {
+    let (Ok(client), Some(id)) =
+        (ServiceName::from_subject(verified.subject()), verified.token_id().filter(|id| !id.is_empty()))
+    else {
         return Err(codes::INVALID_CLIENT.into());
     };
     // RFC 7521 §4.2: redundant, but not something else.

@@ -110,8 +110,7 @@ async fn introspect_session(cx: &Call, token: &str) -> Result<Option<Value>> {
 
 async fn revoke_jwt(cx: &Call, token: &str) -> Result<()> {
     let Some(verified) = verified(cx, token) else { return Ok(()) };
-    let name = verified.raw_claims().get("jti").and_then(Value::as_str);
-    let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME) else {
+    let Some(name) = verified.token_id().filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME) else {
         return Err(Error::OAuth { status: Status::BadRequest, code: codes::UNSUPPORTED_TOKEN_TYPE });
     };
     let what = Withdrawn::default().and([Revoked::Token(name.to_owned())]);
