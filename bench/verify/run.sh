@@ -12,8 +12,8 @@ cargo build --quiet --release -p auth-verify --example speed $(scripts/setup.sh 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for backend in aws_lc_rs rust_crypto; do
-  (cd bench/verify/peers && cargo build --quiet --release --target-dir "$target/verify-peers" --features "$backend")
-  cp "$target/verify-peers/release/verify-peers" "$work/jsonwebtoken-$backend"
+  (cd bench/verify/peers && cargo build --quiet --release --target-dir "$target" --features "$backend")
+  cp "$target/release/verify-peers" "$work/jsonwebtoken-$backend"
 done
 for round in $(seq "${ROUNDS:-3}"); do
   echo "round $round" >&2

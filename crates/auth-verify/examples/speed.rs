@@ -1,8 +1,10 @@
 //! Our side of `bench/verify`: `speed FILE` makes the tokens that all libraries get, writes them and their keys
-//! to the file, and prints one line `{"library","alg","nanoseconds"}` for each of our ways to verify them.
+//! to the file, and prints one line `{"library","alg","nanoseconds","process"}` for each of our ways to verify them, and
+//! one `{"scaling","alg","one","two"}` for what a call takes on one core and on each of two.
 
 use std::error::Error;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use auth_jose::{Clock, JwkSet, KeyAlgorithm, SystemClock, base64url};
@@ -13,6 +15,7 @@ use aws_lc_rs::signature::{
     UnparsedPublicKey,
 };
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -46,9 +49,17 @@ fn main() -> Outcome<()> {
 
 /// As long as our server's, and of today: the other libraries go by the system's clock.
 fn token(issuer: &Issuer) -> String {
+    token_of(issuer, "k4GkWfAY1ZVYiVnCpRtZ2yPVbWTVfFbS")
+}
+
+fn numbered(issuer: &Issuer, number: usize) -> String {
+    token_of(issuer, &format!("k4GkWfAY1ZVYiVnCpRtZ2yPVbWTV{number:04}"))
+}
+
+fn token_of(issuer: &Issuer, subject: &str) -> String {
     let now = SystemClock.now().seconds();
     issuer.token_with(
-        "k4GkWfAY1ZVYiVnCpRtZ2yPVbWTVfFbS",
+        subject,
         &json!({"iat": now, "exp": now + 3600, "id": "k4GkWfAY1ZVYiVnCpRtZ2yPVbWTVfFbS", "name": "Ann Example",
             "email": "ann@example.test", "emailVerified": true, "image": null,
             "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z"}),
@@ -57,7 +68,10 @@ fn token(issuer: &Issuer) -> String {
 
 fn measure(alg: &str, issuer: &Issuer, token: &str) -> Outcome<()> {
     let report = |library: &str, nanoseconds: f64| {
-        println!("{}", json!({"library": library, "alg": alg, "nanoseconds": nanoseconds}));
+        println!(
+            "{}",
+            json!({"library": library, "alg": alg, "nanoseconds": nanoseconds, "process": "auth-verify"})
+        );
     };
     let key = raw_key(issuer)?;
     let (message, signature) = token.rsplit_once('.').ok_or("no token")?;
@@ -85,12 +99,7 @@ fn measure(alg: &str, issuer: &Issuer, token: &str) -> Outcome<()> {
     accept(&runtime, &fresh, token, 10_000);
     let requests = issuer.requests() - before;
     let allocations = allocation_counter::measure(|| accept(&runtime, &cached, token, 1)).count_total;
-    for threads in [1, 2] {
-        report(
-            &format!("auth-verify, verified before, {threads} at once"),
-            on_threads(threads, &cached, token)?,
-        );
-    }
+    scaling(issuer, alg, &cached, token)?;
     println!("{}", json!({"alg": alg, "requestsFor10000": requests, "allocationsPerHit": allocations}));
     Ok(())
 }
@@ -125,37 +134,75 @@ fn fastest<const N: usize>(mut calls: [&mut dyn FnMut(); N]) -> [f64; N] {
     best
 }
 
-/// Nanoseconds of processor time that one answer takes on each of some threads at work at once: the fastest of 5
-/// runs. The same for any number of threads when they do not wait for each other, whatever else the machine does.
-fn on_threads(threads: u32, verifier: &Verifier, token: &str) -> Outcome<f64> {
-    let mut best = f64::INFINITY;
-    for _ in 0..5 {
-        best = best.min(one_run(threads, verifier, token)?);
+/// What one thread takes for a token that was verified before, and each of two at once; and for a hash, which shares nothing.
+fn scaling(issuer: &Issuer, alg: &str, verifier: &Verifier, token: &str) -> Outcome<()> {
+    const OWN: usize = 256;
+    let tokens: Vec<Vec<String>> =
+        (0..2).map(|thread| (0..OWN).map(|n| numbered(issuer, thread * OWN + n)).collect()).collect();
+    let hash = |_: &Runtime, _: usize| {
+        for _ in 0..CALLS {
+            black_box(Sha256::digest(black_box(token)));
+        }
+    };
+    let same = |runtime: &Runtime, _: usize| accept(runtime, verifier, token, CALLS);
+    let own = |runtime: &Runtime, thread: usize| {
+        runtime.block_on(async {
+            for token in tokens.iter().skip(thread).take(1).flatten() {
+                let verified = verifier.verify::<UserClaims>(black_box(token)).await;
+                assert!(verified.is_ok());
+            }
+        });
+    };
+    let works: [(&str, Work<'_>); 3] =
+        [("SHA-256 of the token", &hash), ("the same token", &same), ("256 tokens of its own", &own)];
+    for (work, round) in works {
+        let times = [1, 2].map(|threads| at_once(threads, round));
+        let [one, two] = times;
+        println!("{}", json!({"scaling": work, "alg": alg, "one": one?, "two": two?}));
     }
-    Ok(best)
+    Ok(())
 }
 
-fn one_run(threads: u32, verifier: &Verifier, token: &str) -> Outcome<f64> {
-    const CALLS: u32 = 200_000;
-    let times = std::thread::scope(|scope| {
-        let worker = || -> Outcome<f64> {
-            let (runtime, began) = (runtime()?, processor_time()?);
-            accept(&runtime, verifier, token, CALLS);
-            Ok((processor_time()? - began) / f64::from(CALLS))
+/// Calls in one round, short enough that a round often passes without a thread losing its core.
+const CALLS: u32 = 256;
+
+/// One round of a thread.
+type Work<'a> = &'a (dyn Fn(&Runtime, usize) + Sync);
+
+/// Nanoseconds of one call while so many threads are at work: the fastest round, from the start of its first thread to the
+/// end of its last one. A round in which a thread had to wait for the others, or for its core, is never the fastest.
+fn at_once(threads: usize, round: Work<'_>) -> Outcome<f64> {
+    const ROUNDS: usize = 1_500;
+    let (arrived, base) = (AtomicUsize::new(0), Instant::now());
+    let rounds = std::thread::scope(|scope| {
+        let arrived = &arrived;
+        let worker = move |thread: usize| -> Outcome<Vec<(Duration, Duration)>> {
+            let runtime = runtime()?;
+            round(&runtime, thread);
+            let spans = (1..=ROUNDS).map(|number| {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                let mut looks = 0;
+                while arrived.load(Ordering::SeqCst) < number * threads {
+                    looks += 1;
+                    if looks > 20_000 { std::thread::yield_now() } else { std::hint::spin_loop() }
+                }
+                let began = base.elapsed();
+                round(&runtime, thread);
+                (began, base.elapsed())
+            });
+            Ok(spans.collect())
         };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || worker(thread))).collect();
         let joined = workers.into_iter().map(|worker| worker.join().map_err(|_panic| "a thread panicked")?);
-        joined.collect::<Outcome<Vec<f64>>>()
+        joined.collect::<Outcome<Vec<_>>>()
     })?;
-    Ok(times.iter().sum::<f64>() / f64::from(threads))
-}
-
-/// Nanoseconds that this thread has run (Linux).
-fn processor_time() -> Outcome<f64> {
-    // The kernel brings the figure up to date when it looks at the thread.
-    std::thread::yield_now();
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split(' ').next().unwrap_or_default().parse()?)
+    let span = |number: usize| {
+        let spans = || rounds.iter().filter_map(|spans| spans.get(number));
+        let began = spans().map(|(began, _)| *began).min()?;
+        Some(spans().map(|(_, ended)| *ended).max()? - began)
+    };
+    let fastest = (0..ROUNDS).filter_map(span).min().ok_or("no round")?;
+    Ok(fastest.as_secs_f64() * 1e9 / f64::from(CALLS))
 }
 
 fn raw_key(issuer: &Issuer) -> Outcome<ParsedPublicKey> {

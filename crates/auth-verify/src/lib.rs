@@ -39,6 +39,7 @@ mod resource;
 mod revocation;
 mod snapshot;
 mod source;
+mod stripe;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeline;

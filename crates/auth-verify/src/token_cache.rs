@@ -4,14 +4,17 @@
 //! everything that made the token good still holds: its time, the issuer's keys, no revocation. Otherwise
 //! the token is verified anew, so that the answers with and without the cache are the same.
 
+mod near;
+
 use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use auth_jose::{Timestamp, Verified};
-use moka::sync::Cache;
+use moka::sync::SegmentedCache;
 use sha2::{Digest, Sha256};
 
+use self::near::Near;
 use crate::timeline::Moment;
 
 /// Longer tokens are verified each time: what bounds the entries then bounds the memory too.
@@ -24,7 +27,12 @@ pub(crate) fn digest(token: &str) -> TokenDigest {
     Sha256::digest(token).into()
 }
 
-pub(crate) struct TokenCache(Option<Cache<Key, Entry>>);
+pub(crate) struct TokenCache(Option<Caches>);
+
+struct Caches {
+    near: Near,
+    shared: SegmentedCache<Key, Entry>,
+}
 
 /// One token, read as one type of claims.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,6 +74,14 @@ pub(crate) struct Validity {
     pub(crate) dies_at: i64,
 }
 
+impl Validity {
+    /// Whether the token is as good as it was, without another look.
+    fn holds(&self, epoch: u64, generation: u64, now: Moment) -> bool {
+        let is_in_time = now.tick < self.dies_at && now.wall >= self.valid_from;
+        is_in_time && self.epoch == epoch && self.generation == generation
+    }
+}
+
 /// What is known of a token.
 pub(crate) enum Known<C> {
     /// Verified under these circumstances.
@@ -81,7 +97,11 @@ pub(crate) enum Known<C> {
 impl TokenCache {
     /// A cache of so many tokens; none with 0.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self((capacity > 0).then(|| Cache::new(capacity as u64)))
+        // Each segment has its own queue of reads; a small cache would come apart in them.
+        let segments = if capacity < 1_024 { 1 } else { 16 };
+        let caches =
+            || Caches { near: Near::new(capacity), shared: SegmentedCache::new(capacity as u64, segments) };
+        Self((capacity > 0).then(caches))
     }
 
     /// The key under which `token` is kept, if it is one to keep.
@@ -97,24 +117,30 @@ impl TokenCache {
         generation: u64,
         now: Moment,
     ) -> Known<C> {
-        let Some(cache) = &self.0 else { return Known::Nothing };
-        let Some(Entry { verified, validity }) = cache.get(key) else { return Known::Nothing };
+        let Some(Caches { near, shared }) = &self.0 else { return Known::Nothing };
+        if let Some(Entry { verified, validity }) = near.get(key)
+            && validity.holds(epoch, generation, now)
+        {
+            return Verified::from_any(verified).map_or(Known::Nothing, Known::Good);
+        }
+        let Some(entry) = shared.get(key) else { return Known::Nothing };
+        let validity = entry.validity;
+        if validity.holds(epoch, generation, now) {
+            near.put(*key, entry.clone());
+            return Verified::from_any(entry.verified).map_or(Known::Nothing, Known::Good);
+        }
         if now.tick >= validity.dies_at {
-            cache.invalidate(key);
+            shared.invalidate(key);
             return Known::Expired;
         }
         if validity.epoch != epoch {
-            cache.invalidate(key);
+            shared.invalidate(key);
             return Known::Nothing;
         }
         if now.wall < validity.valid_from {
             return Known::Nothing;
         }
-        match Verified::from_any(verified) {
-            Some(verified) if validity.generation == generation => Known::Good(verified),
-            Some(verified) => Known::Unsure(verified),
-            None => Known::Nothing,
-        }
+        Verified::from_any(entry.verified).map_or(Known::Nothing, Known::Unsure)
     }
 
     pub(crate) fn insert<C: Send + Sync + 'static>(
@@ -123,22 +149,25 @@ impl TokenCache {
         verified: &Verified<C>,
         validity: Validity,
     ) {
-        if let Some(cache) = &self.0 {
-            cache.insert(key, Entry { verified: verified.clone().into_any(), validity });
+        if let Some(Caches { near, shared }) = &self.0 {
+            let entry = Entry { verified: verified.clone().into_any(), validity };
+            near.put(key, entry.clone());
+            shared.insert(key, entry);
         }
     }
 
     pub(crate) fn remove(&self, key: &Key) {
-        if let Some(cache) = &self.0 {
-            cache.invalidate(key);
+        // What is near by does not hold any more either, and finds out when it is asked.
+        if let Some(Caches { shared, .. }) = &self.0 {
+            shared.invalidate(key);
         }
     }
 
     /// How many tokens are kept. The cache counts when it has time; here it is made to.
     pub(crate) fn len(&self) -> u64 {
-        self.0.as_ref().map_or(0, |cache| {
-            cache.run_pending_tasks();
-            cache.entry_count()
+        self.0.as_ref().map_or(0, |Caches { shared, .. }| {
+            shared.run_pending_tasks();
+            shared.entry_count()
         })
     }
 }

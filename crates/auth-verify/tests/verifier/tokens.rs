@@ -219,6 +219,50 @@ async fn point_12_revocations_add_up_and_are_forgotten_in_the_end() {
     }
 }
 
+#[test]
+fn point_12_what_ends_a_token_ends_it_on_every_thread() {
+    const THREADS: usize = 4;
+    let issuer = Issuer::start();
+    let ends: [(&str, &dyn Fn(&Verifier), VerifyError); 2] = [
+        (
+            "revoked",
+            &|verifier| {
+                verifier
+                    .revoke([Revocation::Subject { sub: "U1".to_owned(), issued_before: until() }], until())
+            },
+            VerifyError::Revoked,
+        ),
+        ("expired", &|_| issuer.clock().advance(LIFETIME_SECONDS + 5), VerifyError::Expired),
+    ];
+    let other = issuer.token("U2");
+    for (name, end, refusal) in ends {
+        let verifier = issuer.verifier();
+        let token = issuer.token("U1");
+        let barrier = std::sync::Barrier::new(THREADS + 1);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    for _ in 0..200 {
+                        assert_eq!(runtime.block_on(check(&verifier, &token)), Ok(()), "{name}");
+                    }
+                    barrier.wait();
+                    barrier.wait();
+                    for _ in 0..200 {
+                        assert_eq!(runtime.block_on(check(&verifier, &token)), Err(refusal), "{name}");
+                    }
+                    if name == "revoked" {
+                        assert_eq!(runtime.block_on(check(&verifier, &other)), Ok(()));
+                    }
+                });
+            }
+            barrier.wait();
+            end(&verifier);
+            barrier.wait();
+        });
+    }
+}
+
 #[tokio::test]
 async fn point_12_the_cache_is_bounded_and_takes_no_huge_tokens() {
     let issuer = Issuer::start();
