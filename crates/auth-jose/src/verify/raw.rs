@@ -1,6 +1,5 @@
 //! The claims as the token has them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -73,15 +72,11 @@ impl Names {
 }
 
 impl Piece {
-    fn of(text: &str, piece: &Cow<'_, str>) -> Self {
-        if let Cow::Borrowed(piece) = piece {
-            let start = piece.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
-            let range = start..start.wrapping_add(piece.len());
-            if text.get(range.clone()) == Some(*piece) {
-                return Self::At(range);
-            }
-        }
-        Self::Own(piece.as_ref().into())
+    fn of(text: &str, piece: &str) -> Self {
+        let start = piece.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        let range = start..start.wrapping_add(piece.len());
+        // One that was written with escapes stands elsewhere.
+        if text.get(range.clone()) == Some(piece) { Self::At(range) } else { Self::Own(piece.into()) }
     }
 }
 
