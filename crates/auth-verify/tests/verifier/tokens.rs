@@ -251,9 +251,9 @@ fn point_12_what_ends_a_token_ends_it_on_every_thread() {
             }
             barrier.wait();
             if name == "revoked" {
-                revoke(&verifier)
+                revoke(&verifier);
             } else {
-                issuer.clock().advance(LIFETIME_SECONDS + 5)
+                issuer.clock().advance(LIFETIME_SECONDS + 5);
             }
             barrier.wait();
         });
