@@ -16,6 +16,9 @@ const HEAD: i32 = 1;
 /// The row of `auth_revocation_head` whose number is no last number, but a name for this list.
 const IDENTITY: i32 = 2;
 
+/// The kinds of entries that there are. A later version may write others.
+const KINDS: [&str; 4] = ["kid", "sid", "sub", "jti"];
+
 /// How many rows are removed by one statement.
 const REMOVED_AT_ONCE: i64 = 1000;
 
@@ -142,8 +145,10 @@ impl Db {
 
     /// The entries after a number that still matter, in their order, so many at most.
     pub(super) async fn list_revocations(&mut self, after: i64, now: i64, limit: i64) -> Result<Vec<Entry>> {
+        // By kind here, so that a page is as long as its limit unless it is the last one.
         let rows = revocation::table
             .filter(revocation::number.gt(after).and(revocation::expires_at.gt(now)))
+            .filter(revocation::kind.eq_any(KINDS))
             .order(revocation::number.asc())
             .limit(limit);
         let rows: Vec<Row> = on!(self, |conn| rows.select(Row::as_select()).load(conn).await?);

@@ -24,6 +24,7 @@ on_every_database!(
     entries_end_with_the_longest_token,
     numbers_never_go_back,
     the_list_is_long_and_comes_in_parts,
+    entries_of_a_later_version_hide_none,
     the_list_is_for_services,
     the_list_tells_that_it_has_not_changed,
     a_waiting_reader_hears_of_a_sign_out_at_once,
@@ -325,10 +326,11 @@ async fn numbers_never_go_back(database: TestDatabase) {
     assert!(next.parse::<i64>().unwrap() > last);
 }
 
-async fn the_list_is_long_and_comes_in_parts(database: TestDatabase) {
-    let server = Server::with(database, public()).await;
-    let rows: Vec<String> =
-        (1..=4_500).map(|number| format!("({number}, 'sid', 'S{number}', 0, {})", START + 900)).collect();
+/// Entries as if they had been there always, numbered from 1.
+async fn fill(server: &Server, kinds: impl Iterator<Item = &str>) {
+    let row =
+        |(number, kind): (usize, &str)| format!("({number}, '{kind}', 'S{number}', 0, {})", START + 900);
+    let rows: Vec<String> = (1..).zip(kinds).map(row).collect();
     for part in rows.chunks(500) {
         let rows = part.join(", ");
         let sql = format!(
@@ -336,7 +338,21 @@ async fn the_list_is_long_and_comes_in_parts(database: TestDatabase) {
         );
         server.database.execute(&sql).await;
     }
-    server.database.execute("UPDATE auth_revocation_head SET last = 4500").await;
+    server.database.execute(&format!("UPDATE auth_revocation_head SET last = {}", rows.len())).await;
+}
+
+async fn entries_of_a_later_version_hide_none(database: TestDatabase) {
+    let server = Server::with(database, public()).await;
+    // More than a page of what this version does not know.
+    fill(&server, std::iter::repeat_n("later", 2_500).chain(["sid"])).await;
+    let list = list_after(&server, 0).await;
+    assert_eq!(list["entries"], json!([{ "sid": "S2501", "exp": START + 900 }]));
+    assert_eq!((&list["next"], &list["more"]), (&json!(2_501), &json!(false)));
+}
+
+async fn the_list_is_long_and_comes_in_parts(database: TestDatabase) {
+    let server = Server::with(database, public()).await;
+    fill(&server, std::iter::repeat_n("sid", 4_500)).await;
     let (mut after, mut names) = (0, Vec::new());
     loop {
         let list = list_after(&server, after).await;
