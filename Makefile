@@ -133,7 +133,7 @@ bench-verify: setup ## Time for one token beside jose, PyJWT and jsonwebtoken
 	@bench/verify/run.sh
 
 bench-services: setup ## Service tokens a second, made and checked, beside Ed25519 alone
-	@cargo run --quiet --release --package auth-s2s --features mint --example speed
+	@cargo run --quiet --release --package auth-s2s --features mint --example minting
 
 clean: ## Remove everything that was built or installed here; ./data stays
 	cargo clean
