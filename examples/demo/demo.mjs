@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { drivePage, findChromium } from "../web/browser-check.mjs";
 import { jarClient } from "../web/jar-client.mjs";
+import { drive } from "./drive.mjs";
 import { Processes, freePorts } from "./processes.mjs";
-import { Report, Stop } from "./report.mjs";
+import { Report } from "./report.mjs";
 
 const TOKEN_LIFE_S = 900;
 const SHORT_LIFE_S = 6;
@@ -289,14 +290,7 @@ async function signOut(visitor) {
   });
 }
 
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, async () => {
-    await processes.stopAll();
-    process.exit(130);
-  });
-}
-
-try {
+await drive(processes, report, async () => {
   await startEverything();
   const { visitor, user, token } = await signUp();
   await callApis(user, token);
@@ -304,11 +298,4 @@ try {
   await callServices(token);
   await signOut(visitor);
   await drivePageIfPossible();
-  process.exitCode = report.summary() ? 0 : 1;
-} catch (error) {
-  report.summary();
-  console.error(error instanceof Stop ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await processes.stopAll();
-}
+});

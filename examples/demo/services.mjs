@@ -5,8 +5,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { drive } from "./drive.mjs";
 import { Processes, freePorts } from "./processes.mjs";
-import { Report, Stop } from "./report.mjs";
+import { Report } from "./report.mjs";
 
 const OUTAGE_S = Number(process.env.DEMO_OUTAGE_S ?? 60);
 // From the end of the command: the servers look for what it has written every 250 ms.
@@ -156,20 +157,4 @@ async function demo() {
   });
 }
 
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, async () => {
-    await processes.stopAll();
-    process.exit(130);
-  });
-}
-
-try {
-  await demo();
-  process.exitCode = report.summary() ? 0 : 1;
-} catch (error) {
-  report.summary();
-  console.error(error instanceof Stop ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await processes.stopAll();
-}
+await drive(processes, report, demo);
