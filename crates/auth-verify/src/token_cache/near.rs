@@ -1,7 +1,7 @@
 //! The tokens that a thread has seen of late, in front of the cache that all threads share.
 //!
 //! moka notes each read in one queue, so that readers on several cores wait for each other's cache lines: a hit takes
-//! several times as long on two as on one. Here each thread writes to a place of its own.
+//! several times as long on two as on one. Here each thread writes to a place of its own (docs/adr/0012).
 
 use std::sync::Mutex;
 
