@@ -21,6 +21,7 @@ on_every_database!(
     racing_requests_use_an_assertion_once,
     refuses_requests_of_another_form,
     issues_a_token_on_behalf_of_a_user,
+    exchanges_users_tokens_of_every_algorithm,
     narrows_scopes_and_never_widens_them,
     follows_a_chain_to_its_limit,
     never_outlives_the_subject,
@@ -331,6 +332,24 @@ async fn issues_a_token_on_behalf_of_a_user(database: TestDatabase) {
     let policy = Policy::new(ISSUER, "service:api").unwrap();
     let verified: Verified = verify(&policy, &server.keys().await, server.now(), &token).unwrap();
     assert_eq!(verified.subject(), ada.id);
+}
+
+async fn exchanges_users_tokens_of_every_algorithm(database: TestDatabase) {
+    let first = Server::on(database).await;
+    let ada = first.sign_up("Ada").await;
+    for alg in Algorithm::SERVER {
+        let settings = json!({ "jwt": { "jwks": { "keyPairConfig": { "alg": alg.as_str() } } } });
+        let server = first.beside(settings).await;
+        let worker = server.registered(&format!("worker-{}", alg.as_str().to_lowercase())).await;
+        let subject = server.user_token(&ada).await;
+        let token = access_token(&server.exchange(&worker, &subject, "service:api").await);
+        for token in [subject, token] {
+            assert_eq!(
+                (&part(&token, 0)["alg"], &part(&token, 1)["sub"]),
+                (&json!(alg.as_str()), &json!(ada.id))
+            );
+        }
+    }
 }
 
 async fn narrows_scopes_and_never_widens_them(database: TestDatabase) {
