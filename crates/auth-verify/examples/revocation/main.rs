@@ -45,8 +45,8 @@ async fn main() -> ExitCode {
 
 async fn drill(binary: &str, rounds: usize) -> ExitCode {
     // The servers run in folders of their own.
-    let binary = std::fs::canonicalize(binary).expect("the path of auth-server");
-    let binary = binary.to_str().expect("a path in UTF-8");
+    let binary = std::fs::canonicalize(binary).unwrap();
+    let binary = binary.to_str().unwrap();
     let database = servers::database();
     let (mut a, b) = (Server::start(binary, &database).await, Server::start(binary, &database).await);
     println!("two servers on one PostgreSQL, {VERIFIERS} verifier processes, half on each server");
