@@ -43,6 +43,16 @@ fn form(pairs: &[(&str, &str)]) -> TestRequest {
     TestRequest::new("POST", "/oauth2/token").body("application/x-www-form-urlencoded", body)
 }
 
+/// A service's request for a token of its own.
+fn own_token_by(assertion: &str) -> TestRequest {
+    form(&[
+        ("grant_type", "client_credentials"),
+        ("audience", "service:api"),
+        ("client_assertion_type", ASSERTION),
+        ("client_assertion", assertion),
+    ])
+}
+
 fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&base64url::decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
@@ -217,12 +227,7 @@ async fn takes_an_assertion_once(database: TestDatabase) {
     let worker = server.registered("worker").await;
     let beside = server.beside(json!({})).await;
     let assertion = worker.assertion(ISSUER).unwrap();
-    let request = form(&[
-        ("grant_type", "client_credentials"),
-        ("audience", "service:api"),
-        ("client_assertion_type", ASSERTION),
-        ("client_assertion", &assertion),
-    ]);
+    let request = own_token_by(&assertion);
     access_token(&server.call(request.clone()).await);
     for other in [&server, &beside] {
         let again = other.call(request.clone()).await;
@@ -240,12 +245,7 @@ async fn racing_requests_use_an_assertion_once(database: TestDatabase) {
     let beside = server.beside(json!({})).await;
     for _ in 0..5 {
         let assertion = worker.assertion(ISSUER).unwrap();
-        let request = form(&[
-            ("grant_type", "client_credentials"),
-            ("audience", "service:api"),
-            ("client_assertion_type", ASSERTION),
-            ("client_assertion", &assertion),
-        ]);
+        let request = own_token_by(&assertion);
         let answers = join(server.call(request.clone()), beside.call(request)).await;
         let mut statuses = [answers.0.status, answers.1.status];
         statuses.sort_unstable();
